@@ -1,1 +1,3 @@
+//! Watch induction heads form: one TOML file in, a trained transformer, its probes and a report out.
 
+pub mod record;

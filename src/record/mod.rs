@@ -1,0 +1,35 @@
+//! The run directory: the seam between what needs a model and what needs only files.
+
+pub mod analysis;
+pub mod table;
+
+pub use analysis::{
+    Analysis, Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Verdict,
+};
+pub use table::{Cell, Column, Table};
+
+/// Everything a report, figure or comparison may read of a run.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The run's name.
+    pub name: String,
+    /// `plan.toml`, every key resolved.
+    pub plan: toml::Table,
+    /// `metrics.jsonl`: columns `step, tokens, loss, lr, grad_norm, validation_loss`.
+    pub metrics: Table,
+    /// The probes' results, in the order of the plan.
+    pub analyses: Vec<Analysis>,
+    /// The verdict, once there is one.
+    pub verdict: Option<Verdict>,
+    /// `provenance.json`.
+    pub provenance: serde_json::Value,
+    /// What wall clocks touch: seconds of training, tokens per second; absent until the run ends.
+    pub timings: serde_json::Value,
+}
+
+impl Record {
+    /// The first analysis of that probe.
+    pub fn analysis(&self, probe: &str) -> Option<&Analysis> {
+        self.analyses.iter().find(|a| a.probe == probe)
+    }
+}
