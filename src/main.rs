@@ -1,1 +1,3 @@
+//! The `indhead` command.
+
 fn main() {}

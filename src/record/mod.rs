@@ -3,9 +3,7 @@
 pub mod analysis;
 pub mod table;
 
-pub use analysis::{
-    Analysis, Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Verdict,
-};
+pub use analysis::{Analysis, Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Verdict};
 pub use table::{Cell, Column, Table};
 
 /// Everything a report, figure or comparison may read of a run.

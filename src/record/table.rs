@@ -39,15 +39,8 @@ pub enum Cell {
 impl Table {
     /// An empty table with the given `(name, unit)` columns.
     pub fn new(name: &str, columns: &[(&str, &str)]) -> Self {
-        let column = |&(name, unit): &(&str, &str)| Column {
-            name: name.to_string(),
-            unit: unit.to_string(),
-        };
-        Table {
-            name: name.to_string(),
-            columns: columns.iter().map(column).collect(),
-            rows: Vec::new(),
-        }
+        let column = |&(name, unit): &(&str, &str)| Column { name: name.to_string(), unit: unit.to_string() };
+        Table { name: name.to_string(), columns: columns.iter().map(column).collect(), rows: Vec::new() }
     }
 
     /// Appends a row.
@@ -75,9 +68,7 @@ impl Table {
 
     /// A column's numbers, `NaN` where nothing was measured.
     pub fn numbers(&self, column: &str) -> Vec<f64> {
-        self.column(column)
-            .map(|c| c.number().unwrap_or(f64::NAN))
-            .collect()
+        self.column(column).map(|c| c.number().unwrap_or(f64::NAN)).collect()
     }
 
     /// The rows in which a column holds this value.
@@ -132,11 +123,7 @@ impl Cell {
 
 impl From<f64> for Cell {
     fn from(x: f64) -> Self {
-        if x.is_finite() {
-            Cell::Number(x)
-        } else {
-            Cell::Missing(())
-        }
+        if x.is_finite() { Cell::Number(x) } else { Cell::Missing(()) }
     }
 }
 impl From<f32> for Cell {

@@ -1,0 +1,101 @@
+//! Files that are whole or absent, and paths as people write them.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes a file under a temporary name, flushes it to the disk and renames it into place:
+/// whatever happens, the file is the old one or the new one, whole.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    finish(&mut file)?;
+    file.persist(path).map_err(|e| e.error)?;
+    sync_folder(folder)
+}
+
+/// Flushes a temporary file to the disk, with the permissions an ordinary file would have.
+fn finish(file: &mut tempfile::NamedTempFile) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    file.flush()?;
+    file.as_file().sync_all()
+}
+
+/// Makes a rename in a folder last through a power cut.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Windows has no handle on a folder to sync.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Replaces a leading `~` and every `$VAR` or `${VAR}`.
+///
+/// # Errors
+/// The name of the variable that is not set.
+pub fn expand(path: &str) -> Result<PathBuf, String> {
+    let variable = |name: &str| environment(name).ok_or_else(|| name.to_string());
+    let mut out = String::new();
+    let mut rest = path;
+    if let Some(after) = path.strip_prefix('~').filter(|a| a.is_empty() || a.starts_with('/')) {
+        out.push_str(&variable("HOME")?);
+        rest = after;
+    }
+    while let Some(dollar) = rest.find('$') {
+        out.push_str(&rest[..dollar]);
+        let after = &rest[dollar + 1..];
+        let braced = after.strip_prefix('{').and_then(|a| a.split_once('}'));
+        let length = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        let (name, left) = braced.unwrap_or((&after[..length], &after[length..]));
+        if name.is_empty() {
+            out.push('$');
+        } else {
+            out.push_str(&variable(name)?);
+        }
+        rest = left;
+    }
+    out.push_str(rest);
+    Ok(PathBuf::from(out))
+}
+
+/// The folder for what can be made again: token stores, trained tokenizers.
+/// `INDHEAD_CACHE`, else `XDG_CACHE_HOME/indhead`, else `~/.cache/indhead`.
+pub fn cache_folder() -> PathBuf {
+    let xdg = || environment("XDG_CACHE_HOME").map(|c| Path::new(&c).join("indhead"));
+    let home = || environment("HOME").map(|h| Path::new(&h).join(".cache/indhead"));
+    let own = environment("INDHEAD_CACHE").map(PathBuf::from);
+    own.or_else(xdg).or_else(home).unwrap_or_else(|| PathBuf::from(".indhead-cache"))
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_expand_as_people_write_them() {
+        let home = environment("HOME").unwrap_or_default();
+        assert_eq!(expand("~/a").unwrap(), PathBuf::from(format!("{home}/a")));
+        assert_eq!(expand("/x/$HOME/y").unwrap(), PathBuf::from(format!("/x/{home}/y")));
+        assert_eq!(expand("${HOME}y").unwrap(), PathBuf::from(format!("{home}y")));
+        assert_eq!(expand("a~b").unwrap(), PathBuf::from("a~b"));
+        assert_eq!(expand("/$NO_SUCH_VARIABLE/").unwrap_err(), "NO_SUCH_VARIABLE");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/er/file");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,61 @@
+//! Plan → TOML, with the origin of every value as a comment.
+
+use super::Plan;
+use crate::spec::Findings;
+use crate::spec::read::join;
+use std::fmt::Write;
+use toml::{Table, Value};
+
+impl Plan {
+    /// The plan as a document: every key resolved. With findings, each value's origin beside it.
+    pub fn to_toml(&self, findings: Option<&Findings>) -> String {
+        let table = Table::try_from(self).unwrap_or_default();
+        let mut out = String::new();
+        section(&table, "", "", findings, &mut out);
+        out
+    }
+}
+
+/// `path` has list indices (that is how places are known), `header` has not.
+fn section(table: &Table, path: &str, header: &str, findings: Option<&Findings>, out: &mut String) {
+    let is_section = |value: &Value| match value {
+        Value::Table(_) => true,
+        Value::Array(items) => items.first().is_some_and(Value::is_table),
+        _ => false,
+    };
+    for (key, value) in table.iter().filter(|(_, v)| !is_section(v)) {
+        let line = format!("{} = {value}", quoted(key));
+        let origin = |f: &Findings| f.places.origin(&join(path, key), &f.sources);
+        let comment = findings.map(origin).map_or(String::new(), |o| format!("  # {o}"));
+        // Writing to a String cannot fail.
+        let _ =
+            if comment.is_empty() { writeln!(out, "{line}") } else { writeln!(out, "{line:<48}{comment}") };
+    }
+    for (key, value) in table.iter().filter(|(_, v)| is_section(v)) {
+        let (path, header) = (join(path, key), join(header, &quoted(key)));
+        match value {
+            Value::Table(inner) => {
+                let _ = writeln!(out, "\n[{header}]");
+                section(inner, &path, &header, findings, out);
+            }
+            Value::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    let _ = writeln!(out, "\n[[{header}]]");
+                    if let Value::Table(inner) = item {
+                        section(inner, &join(&path, &i.to_string()), &header, findings, out);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn quoted(key: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !key.is_empty() && key.chars().all(bare) {
+        key.to_string()
+    } else {
+        Value::String(key.to_string()).to_string()
+    }
+}

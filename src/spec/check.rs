@@ -1,0 +1,197 @@
+//! What a kind sees when it checks itself: its own resolved table, the facts of the rest of the
+//! spec, and a way to report by key rather than by place.
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::source::{Sources, Span};
+use std::collections::BTreeMap;
+
+/// Where keys and values were written, by dotted path (`architecture.blocks.1.n_heads`).
+#[derive(Debug, Clone, Default)]
+pub struct Places(BTreeMap<String, (Span, Span)>);
+
+impl Places {
+    /// Notes where a key and its value stand.
+    pub fn put(&mut self, path: &str, key: Span, value: Span) {
+        self.0.insert(path.to_string(), (key, value));
+    }
+
+    /// Where a value was written, if it was.
+    pub fn value(&self, path: &str) -> Option<&Span> {
+        self.0.get(path).map(|(_, value)| value)
+    }
+
+    /// The value's place, or that of the nearest table around it that was written.
+    pub fn nearest(&self, path: &str) -> Span {
+        let mut path = path;
+        loop {
+            match (self.0.get(path), path.rfind('.')) {
+                (Some((key, value)), _) if value.range.is_empty() => return key.clone(),
+                (Some((_, value)), _) => return value.clone(),
+                (None, Some(dot)) => path = &path[..dot],
+                (None, None) => return Span { source: 0, range: 0..0 },
+            }
+        }
+    }
+
+    /// The origin of a value in words: `default`, `specs/a.toml:3`, `--set`.
+    pub fn origin(&self, path: &str, sources: &Sources) -> String {
+        match self.value(path) {
+            None => "default".into(),
+            Some(span) if sources.of(span).name == "--set" => "--set".into(),
+            Some(span) => format!("{}:{}", sources.of(span).name, sources.line_column(span).0),
+        }
+    }
+}
+
+/// What has been found out about a spec so far: mistakes, and where things stand.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// Mistakes and warnings.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Where things stand.
+    pub places: Places,
+    /// The texts.
+    pub sources: Sources,
+}
+
+impl Findings {
+    /// Whether any of them stops the program.
+    pub fn failed(&self) -> bool {
+        self.errors_under("") > 0
+    }
+
+    /// How many mistakes were reported at a path or below it.
+    pub fn errors_under(&self, path: &str) -> usize {
+        let below = |key: &str| match key.strip_prefix(path) {
+            Some(rest) => path.is_empty() || rest.is_empty() || rest.starts_with('.'),
+            None => false,
+        };
+        let is_error = |d: &&Diagnostic| d.severity == Severity::Error && below(&d.key);
+        self.diagnostics.iter().filter(is_error).count()
+    }
+
+    /// Reports a mistake in the value at a path.
+    pub fn error(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.places.nearest(path);
+        self.diagnostics.push(Diagnostic::error(path, span, message).help(help));
+    }
+
+    /// Reports a mistake between two values, showing both.
+    pub fn clash(
+        &mut self,
+        path: &str,
+        message: impl Into<String>,
+        (other, label): (&str, &str),
+        help: impl Into<String>,
+    ) {
+        let span = self.places.nearest(path);
+        let other = self.places.value(other).cloned();
+        let diagnostic = Diagnostic::error(path, span, message).related(other, label);
+        self.diagnostics.push(diagnostic.help(help));
+    }
+}
+
+/// What the kinds of a spec may need to know of the rest of it. `None` where it could not be read.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Width of the residual stream.
+    pub d_model: Option<usize>,
+    /// Positions in a sequence.
+    pub n_ctx: Option<usize>,
+    /// The architecture's positional scheme.
+    pub positions: Option<String>,
+    /// The blocks, in order.
+    pub blocks: Vec<BlockFacts>,
+    /// Size of the vocabulary.
+    pub d_vocab: Option<usize>,
+    /// Whether there is a tokenizer that reads text.
+    pub tokenizes_text: Option<bool>,
+    /// Whether the dataset is text, and so has passages of its own to repeat.
+    pub reads_text: Option<bool>,
+    /// Devices that are there.
+    pub devices: Vec<&'static str>,
+}
+
+/// What is known of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockFacts {
+    /// The layer it belongs to.
+    pub layer: usize,
+    /// How many attention heads it has; 0 for blocks without.
+    pub n_heads: usize,
+    /// Whether it mixes neighbouring positions by a kernel.
+    pub kernel: bool,
+}
+
+/// A kind's check at work.
+#[derive(Debug)]
+pub struct Checking<'a> {
+    /// The kind's table, every key with a type and a default resolved. Computed ones go in here.
+    pub config: &'a mut toml::Table,
+    /// The rest of the spec.
+    pub facts: &'a Facts,
+    /// Where the table stands, as a dotted path.
+    pub path: String,
+    /// Where mistakes go.
+    pub findings: &'a mut Findings,
+}
+
+impl Checking<'_> {
+    /// A whole number of this table.
+    pub fn integer(&self, key: &str) -> Option<i64> {
+        self.config.get(key)?.as_integer()
+    }
+
+    /// A text of this table.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.config.get(key)?.as_str()
+    }
+
+    /// A flag of this table.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        self.config.get(key)?.as_bool()
+    }
+
+    /// A list of whole numbers of this table.
+    pub fn integers(&self, key: &str) -> Option<Vec<i64>> {
+        let list = self.config.get(key)?.as_array()?;
+        list.iter().map(toml::Value::as_integer).collect()
+    }
+
+    /// Whether a key was written in the spec, rather than defaulted.
+    pub fn written(&self, key: &str) -> bool {
+        self.findings.places.value(&self.key(key)).is_some()
+    }
+
+    /// Fills in a computed default: nothing happens if the key is there.
+    pub fn default(&mut self, key: &str, value: impl Into<toml::Value>) {
+        if !self.config.contains_key(key) {
+            self.config.insert(key.to_string(), value.into());
+        }
+    }
+
+    /// Reports a mistake in one of the table's values.
+    pub fn error(&mut self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        let path = self.key(key);
+        self.findings.error(&path, message, help);
+    }
+
+    /// Reports a mistake between one of the table's values and another (a whole dotted path).
+    pub fn clash(
+        &mut self,
+        key: &str,
+        message: impl Into<String>,
+        other: (&str, &str),
+        help: impl Into<String>,
+    ) {
+        let path = self.key(key);
+        self.findings.clash(&path, message, other, help);
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.path)
+    }
+}
+
+/// The check of a kind that has nothing to check.
+pub fn nothing(_: &mut Checking<'_>) {}

@@ -1,0 +1,117 @@
+//! What is wrong with a spec, said so that it can be mended: what, where, what is allowed.
+
+use super::source::{Sources, Span};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// One mistake, or one thing to beware of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnostic {
+    /// Mistakes stop the program, warnings do not.
+    pub severity: Severity,
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// The key at fault, as a dotted path.
+    pub key: String,
+    /// Where it stands.
+    pub span: Span,
+    /// A few words beside the caret.
+    pub label: String,
+    /// Other places that matter, each with a few words.
+    pub related: Vec<(Span, String)>,
+    /// What would be accepted, the nearest name, where the key belongs.
+    pub help: Vec<String>,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The spec cannot be run.
+    Error,
+    /// It can, but beware.
+    Warning,
+}
+
+impl Diagnostic {
+    /// A mistake at a place.
+    pub fn error(key: &str, span: Span, message: impl Into<String>) -> Self {
+        Diagnostic {
+            severity: Severity::Error,
+            message: message.into(),
+            key: key.to_string(),
+            span,
+            label: String::new(),
+            related: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// Words beside the caret.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Adds a line of help.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Shows another place that matters, if it stands anywhere.
+    pub fn related(mut self, span: Option<Span>, label: impl Into<String>) -> Self {
+        self.related.extend(span.map(|span| (span, label.into())));
+        self
+    }
+}
+
+/// Renders diagnostics in the order of their places, `file:line:column` and caret included.
+pub fn render(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
+    ordered.sort_by_key(|d| (d.span.source, d.span.range.start));
+    let blocks: Vec<String> = ordered.iter().map(|d| render_one(d, sources, &renderer)).collect();
+    blocks.join("\n\n")
+}
+
+fn render_one(d: &Diagnostic, sources: &Sources, renderer: &Renderer) -> String {
+    let level = match d.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let snippet = |span: &Span, label: &str, kind: AnnotationKind| {
+        let source = sources.of(span);
+        let end = source.text.len();
+        let range = span.range.start.min(end)..span.range.end.min(end);
+        let annotation = kind.span(range);
+        Snippet::source(source.text.clone()).path(source.name.clone()).annotation(match label {
+            "" => annotation,
+            label => annotation.label(label.to_string()),
+        })
+    };
+    let mut group = Group::with_title(level.primary_title(d.message.clone())).element(snippet(
+        &d.span,
+        &d.label,
+        AnnotationKind::Primary,
+    ));
+    for (span, label) in &d.related {
+        group = group.element(snippet(span, label, AnnotationKind::Context));
+    }
+    for help in &d.help {
+        group = group.element(Level::HELP.message(help.clone()));
+    }
+    renderer.render(&[group]).to_string()
+}
+
+/// The name nearest to a misspelt one, if any is near.
+pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong = wrong.to_lowercase().replace('-', "_");
+    let near = |name: &&str| strsim::damerau_levenshtein(&wrong, &name.to_lowercase());
+    let longest_start = |name: &str| name.starts_with(&wrong) && wrong.len() >= 3;
+    let candidates: Vec<&str> = names.into_iter().collect();
+    let closest = candidates.iter().copied().min_by_key(near)?;
+    let allowed = (wrong.chars().count() / 3).clamp(1, 3);
+    if near(&closest) <= allowed {
+        return Some(closest);
+    }
+    candidates.into_iter().find(|name| longest_start(name))
+}
