@@ -2,6 +2,8 @@
 
 pub mod error;
 pub mod files;
+pub mod model;
+pub mod ops;
 pub mod plan;
 pub mod random;
 pub mod record;

@@ -1,0 +1,164 @@
+//! A device and its form of every operation.
+
+use super::{
+    AdamW, Attention, Flat, Pattern, Result, Stream, Taped, Unembedding, Values, activation, adamw,
+    causal_attention, causal_conv1d, embedding, linear, linear_cross_entropy, normalize, residual,
+};
+use dfdx::prelude::{Cpu, Device, Gradients};
+
+/// A device that models run on, with one function per operation.
+///
+/// The default bodies are the composed forms; they are documented, with shapes, in the operations' modules.
+pub trait Backend: Device<f32> {
+    /// `y = x W + b`: x `[batch, position, d_in]`, W `[d_in, d_out]`, b `[d_out]`. See [`linear`](mod@linear).
+    fn linear(
+        x: Stream<Self>,
+        w: &Flat<Self>,
+        b: Option<&Flat<Self>>,
+        d_out: usize,
+    ) -> Result<Stream<Self>, Self> {
+        linear::composed(x, w, b, d_out)
+    }
+
+    /// Per-head maps side by side: x `[batch, position, d_model]`, W `[n_heads, d_model, d_head]`,
+    /// y `[batch, position, n_heads * d_head]`. See [`linear`](mod@linear).
+    fn heads_linear(x: Stream<Self>, w: &Flat<Self>, n_heads: usize) -> Result<Stream<Self>, Self> {
+        linear::composed_heads(x, w, n_heads)
+    }
+
+    /// Layer norm over the features: x `[batch, position, d]`, gain and bias `[d]`. See [`normalize`].
+    fn layer_norm(
+        x: Stream<Self>,
+        gain: &Flat<Self>,
+        bias: &Flat<Self>,
+    ) -> Result<Stream<Self>, Self> {
+        normalize::composed_layer_norm(x, gain, bias)
+    }
+
+    /// Root-mean-square norm over the features: x `[batch, position, d]`, gain `[d]`. See [`normalize`].
+    fn rms_norm(x: Stream<Self>, gain: &Flat<Self>) -> Result<Stream<Self>, Self> {
+        normalize::composed_rms_norm(x, gain)
+    }
+
+    /// Causal multi-head attention on q, k, v `[batch, position, n_heads * d_head]`, with the pattern
+    /// `[batch, head, query, key]` if it is asked for. See [`causal_attention`].
+    fn causal_attention(
+        q: Stream<Self>,
+        k: Stream<Self>,
+        v: Stream<Self>,
+        options: &Attention<'_, Self>,
+    ) -> Result<(Stream<Self>, Option<Pattern<Self>>), Self> {
+        causal_attention::composed(q, k, v, options)
+    }
+
+    /// Causal convolution over positions: x `[batch, position, d_model]`,
+    /// W `[d_model, d_model, kernel_size]` or, depthwise, `[d_model, 1, kernel_size]`, b `[d_model]`.
+    /// See [`causal_conv1d`].
+    fn causal_conv1d(
+        x: Stream<Self>,
+        w: &Flat<Self>,
+        b: &Flat<Self>,
+        kernel_size: usize,
+        depthwise: bool,
+    ) -> Result<Stream<Self>, Self> {
+        causal_conv1d::composed(x, w, b, kernel_size, depthwise)
+    }
+
+    /// Rows of W_E `[d_vocab, d_model]` by token, `[batch, position, d_model]`; starts the record.
+    /// See [`embedding`](mod@embedding).
+    fn embedding(
+        tokens: &[usize],
+        batch: usize,
+        position: usize,
+        w_e: &Flat<Self>,
+        d_model: usize,
+    ) -> Result<Stream<Self>, Self> {
+        embedding::composed(tokens, batch, position, w_e, d_model)
+    }
+
+    /// Adds the first rows of W_pos `[n_ctx, d_model]` to every sequence of x `[batch, position, d_model]`.
+    /// See [`embedding`](mod@embedding).
+    fn add_positions(x: Stream<Self>, w_pos: &Flat<Self>) -> Result<Stream<Self>, Self> {
+        embedding::composed_add_positions(x, w_pos)
+    }
+
+    /// The exact Gaussian error linear unit. See [`activation`].
+    fn gelu(x: Stream<Self>) -> Result<Stream<Self>, Self> {
+        activation::composed_gelu(x)
+    }
+
+    /// The rectifier. See [`activation`].
+    fn relu(x: Stream<Self>) -> Result<Stream<Self>, Self> {
+        activation::composed_relu(x)
+    }
+
+    /// `a + b`, both `[batch, position, feature]`; the records are merged. See [`residual`].
+    fn add(a: Stream<Self>, b: Stream<Self>) -> Result<Stream<Self>, Self> {
+        residual::composed(a, b)
+    }
+
+    /// Mean next-token loss of x `[batch, position, d_model]` through the unembedding against
+    /// `batch * position` targets. See [`linear_cross_entropy`].
+    fn linear_cross_entropy(
+        x: Stream<Self>,
+        w_u: &Flat<Self>,
+        layout: Unembedding,
+        d_vocab: usize,
+        targets: &[usize],
+    ) -> Result<Taped<(), Self>, Self> {
+        linear_cross_entropy::composed(x, w_u, layout, d_vocab, targets)
+    }
+
+    /// The loss of every position, `batch * position`, without a record. See [`linear_cross_entropy`].
+    fn token_losses(
+        x: &Values<Self>,
+        w_u: &Flat<Self>,
+        layout: Unembedding,
+        d_vocab: usize,
+        targets: &[usize],
+    ) -> Result<Vec<f32>, Self> {
+        linear_cross_entropy::composed_token_losses(x, w_u, layout, d_vocab, targets)
+    }
+
+    /// The logits `[batch, position, d_vocab]`, whole, without a record: for tests and probes.
+    /// See [`linear_cross_entropy`].
+    fn logits(
+        x: &Values<Self>,
+        w_u: &Flat<Self>,
+        layout: Unembedding,
+        d_vocab: usize,
+    ) -> Result<Values<Self>, Self> {
+        linear_cross_entropy::composed_logits(x, w_u, layout, d_vocab)
+    }
+
+    /// Takes a parameter's gradient out of the gradients: zeros where it has none, and afterwards it has
+    /// none. See [`adamw`](mod@adamw).
+    fn take_gradient(
+        param: &Flat<Self>,
+        grads: &mut Gradients<f32, Self>,
+    ) -> Result<Flat<Self>, Self> {
+        adamw::composed_take_gradient(param, grads)
+    }
+
+    /// The sum of the squares, for clipping by the global norm. See [`adamw`](mod@adamw).
+    fn squared_norm(grad: &Flat<Self>) -> Result<f64, Self> {
+        adamw::composed_squared_norm(grad)
+    }
+
+    /// One AdamW step on a parameter and its two moments, all `[n]`. The parameter keeps its id.
+    /// See [`adamw`](mod@adamw).
+    fn adamw(
+        param: &mut Flat<Self>,
+        m: &mut Flat<Self>,
+        v: &mut Flat<Self>,
+        grad: &Flat<Self>,
+        hyper: &AdamW,
+    ) -> Result<(), Self> {
+        adamw::composed(param, m, v, grad, hyper)
+    }
+}
+
+impl Backend for Cpu {}
+
+#[cfg(feature = "cuda")]
+impl Backend for dfdx::prelude::Cuda {}

@@ -1,0 +1,136 @@
+//! The unembedding and the mean next-token loss, together.
+//!
+//! `logits = x W_U`, `loss[t] = logsumexp(logits[t]) - logits[t, target[t]]`, and the mean over all tokens. With
+//! `g = (softmax(logits) - onehot(target)) / tokens`: `dx = g W_Uᵀ`, `dW_U = xᵀ g`.
+
+use super::Stream;
+use super::{Backend, Flat, Result, Taped, Values};
+use dfdx::prelude::*;
+
+/// How the unembedding is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unembedding {
+    /// `W_U [d_model, d_vocab]`.
+    Untied,
+    /// The token embedding itself, `W_E [d_vocab, d_model]`.
+    Tied,
+}
+
+/// x `[tokens, d_model]` to logits `[tokens, d_vocab]`.
+fn unembed<D: Backend, T: Tape<f32, D> + Merge<NoneTape>>(
+    x: Tensor<(usize, usize), f32, D, T>,
+    w_u: &Flat<D>,
+    layout: Unembedding,
+    d_vocab: usize,
+) -> Result<Tensor<(usize, usize), f32, D, T>, D> {
+    let d_model = x.shape().1;
+    let w: Tensor<(usize, usize), f32, D> = match layout {
+        Unembedding::Untied => w_u.clone().try_reshape_like(&(d_model, d_vocab))?,
+        Unembedding::Tied => w_u
+            .clone()
+            .try_reshape_like(&(d_vocab, d_model))?
+            .try_permute::<_, Axes2<1, 0>>()?,
+    };
+    x.try_matmul(w)
+}
+
+/// `-log p(target)` of every token; x `[tokens, d_model]`, result `[tokens]`.
+fn losses<D: Backend, T: Tape<f32, D> + Merge<NoneTape>>(
+    x: Tensor<(usize, usize), f32, D, T>,
+    w_u: &Flat<D>,
+    layout: Unembedding,
+    d_vocab: usize,
+    targets: &[usize],
+) -> Result<Tensor<(usize,), f32, D, T>, D> {
+    debug_assert!(targets.iter().all(|&target| target < d_vocab));
+    let targets = x
+        .device()
+        .try_tensor_from_vec(targets.to_vec(), (x.shape().0,))?;
+    unembed(x, w_u, layout, d_vocab)?
+        .try_log_softmax::<Axis<1>>()?
+        .try_select(targets)?
+        .try_negate()
+}
+
+/// x `[batch, position, d_model]`, targets `batch * position`; the mean loss.
+pub fn composed<D: Backend>(
+    x: Stream<D>,
+    w_u: &Flat<D>,
+    layout: Unembedding,
+    d_vocab: usize,
+    targets: &[usize],
+) -> Result<Taped<(), D>, D> {
+    let (batch, position, d_model) = *x.shape();
+    let x = x.try_reshape_like(&(batch * position, d_model))?;
+    losses(x, w_u, layout, d_vocab, targets)?.try_mean::<(), Axis<0>>()
+}
+
+/// x `[batch, position, d_model]`, targets and result `batch * position`.
+pub fn composed_token_losses<D: Backend>(
+    x: &Values<D>,
+    w_u: &Flat<D>,
+    layout: Unembedding,
+    d_vocab: usize,
+    targets: &[usize],
+) -> Result<Vec<f32>, D> {
+    let (batch, position, d_model) = *x.shape();
+    let x = x.clone().try_reshape_like(&(batch * position, d_model))?;
+    Ok(losses(x, w_u, layout, d_vocab, targets)?.as_vec())
+}
+
+/// x `[batch, position, d_model]`, result `[batch, position, d_vocab]`.
+pub fn composed_logits<D: Backend>(
+    x: &Values<D>,
+    w_u: &Flat<D>,
+    layout: Unembedding,
+    d_vocab: usize,
+) -> Result<Values<D>, D> {
+    let (batch, position, d_model) = *x.shape();
+    let x = x.clone().try_reshape_like(&(batch * position, d_model))?;
+    unembed(x, w_u, layout, d_vocab)?.try_reshape_like(&(batch, position, d_vocab))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn layouts_agree_and_the_loss_is_the_mean() {
+        let (x, w) = (random(2 * 3 * 4, 1), random(4 * 5, 2));
+        let tied = w
+            .clone()
+            .reshape_like(&(4, 5))
+            .permute::<(usize, usize), _>()
+            .contiguous()
+            .reshape_like(&(20,));
+        let targets = [0, 4, 2, 2, 1, 3];
+        let values = stream(&x, (2, 3, 4)).split_tape().0;
+        for (w, layout) in [(&w, Unembedding::Untied), (&tied, Unembedding::Tied)] {
+            let logits = composed_logits(&values, w, layout, 5).unwrap().as_vec();
+            let losses = composed_token_losses(&values, w, layout, 5, &targets).unwrap();
+            for ((logits, target), loss) in logits.chunks(5).zip(targets).zip(&losses) {
+                let sum: f32 = logits.iter().map(|l| l.exp()).sum();
+                assert!((sum.ln() - logits[target] - loss).abs() < 1e-5);
+            }
+            let loss = composed(stream(&x, (2, 3, 4)), w, layout, 5, &targets).unwrap();
+            assert!((loss.as_vec()[0] - losses.iter().sum::<f32>() / 6.0).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn gradients_are_differences() {
+        for layout in [Unembedding::Untied, Unembedding::Tied] {
+            assert_gradients(&[random(2 * 3 * 4, 1), random(4 * 5, 2)], &|i| {
+                composed(
+                    stream(&i[0], (2, 3, 4)),
+                    &i[1],
+                    layout,
+                    5,
+                    &[0, 4, 2, 2, 1, 3],
+                )?
+                .try_reshape_like(&(1, 1, 1))
+            });
+        }
+    }
+}
