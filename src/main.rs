@@ -1,3 +1,7 @@
 //! The `indhead` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    indhead::cli::main()
+}

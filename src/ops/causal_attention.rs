@@ -37,8 +37,7 @@ pub const ROTARY_BASE: f64 = 10000.0;
 /// The cosines and sines of the rotary angles, each `[position, d_head]`: the second half repeats the first.
 pub(crate) fn rotary_tables(position: usize, d_head: usize) -> (Vec<f32>, Vec<f32>) {
     let half = d_head / 2;
-    let angle =
-        |t: usize, e: usize| t as f64 * ROTARY_BASE.powf(-2.0 * (e % half) as f64 / d_head as f64);
+    let angle = |t: usize, e: usize| t as f64 * ROTARY_BASE.powf(-2.0 * (e % half) as f64 / d_head as f64);
     let angles = (0..position).flat_map(|t| (0..d_head).map(move |e| angle(t, e)));
     angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip()
 }
@@ -72,9 +71,8 @@ pub fn composed<D: Backend>(
     let mut scores = q.try_matmul(k)?.try_mul(1.0 / (d_head as f32).sqrt())?;
     if let Some(bias) = options.rel_bias {
         let bias = by_distance(bias, n_heads, position)?;
-        scores = scores.try_add(
-            bias.try_broadcast_like::<_, Axis<0>>(&(batch, n_heads, position, position))?,
-        )?;
+        scores =
+            scores.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(batch, n_heads, position, position))?)?;
     }
     let mask = scores
         .device()
@@ -94,15 +92,11 @@ fn smear<D: Backend>(k: Stream<D>, a: &Flat<D>, n_heads: usize) -> Result<Stream
     let shape @ (batch, position, width) = *k.shape();
     let heads = (batch, position, n_heads, width / n_heads);
     let previous = (0..batch).flat_map(|_| (0..position).map(|t| t.saturating_sub(1)));
-    let index = k
-        .device()
-        .try_tensor_from_vec(previous.collect(), (batch, position))?;
+    let index = k.device().try_tensor_from_vec(previous.collect(), (batch, position))?;
     let previous: Stream<D> = k.with_empty_tape().try_gather(index)?;
     let difference = k.try_sub(previous.with_empty_tape())?;
-    let share = a
-        .retaped::<OwnedTape<f32, D>>()
-        .try_sigmoid()?
-        .try_broadcast_like::<_, Axes3<0, 1, 3>>(&heads)?;
+    let share =
+        a.retaped::<OwnedTape<f32, D>>().try_sigmoid()?.try_broadcast_like::<_, Axes3<0, 1, 3>>(&heads)?;
     let moved = difference.try_reshape_like(&heads)?.try_mul(share)?;
     previous.try_add(moved.try_reshape_like(&shape)?)
 }
@@ -120,17 +114,14 @@ fn rotate<D: Backend>(x: Heads<D>) -> Result<Heads<D>, D> {
     }
     let device = x.device().clone();
     let table = |values| -> Result<Pattern<D>, D> {
-        device
-            .try_tensor_from_vec(values, (position, d_head))?
-            .try_broadcast_like::<_, Axes2<0, 2>>(&shape)
+        device.try_tensor_from_vec(values, (position, d_head))?.try_broadcast_like::<_, Axes2<0, 2>>(&shape)
     };
     let turned = x
         .with_empty_tape()
         .try_reshape_like(&(batch * position * n_heads, d_head))?
         .try_matmul(device.try_tensor_from_vec(turn, (d_head, d_head))?)?
         .try_reshape_like(&shape)?;
-    x.try_mul(table(cos)?)?
-        .try_add(turned.try_mul(table(sin)?)?)
+    x.try_mul(table(cos)?)?.try_add(turned.try_mul(table(sin)?)?)
 }
 
 /// The bias `[n_heads, n_ctx]` laid out as `[n_heads, query, key]`; what the mask hides is arbitrary.
@@ -143,13 +134,10 @@ fn by_distance<D: Backend>(
     debug_assert!(position <= n_ctx);
     let distances = (0..position).flat_map(|i| (0..position).map(move |j| i.saturating_sub(j)));
     let distances: Vec<usize> = distances.collect();
-    let index = bias
-        .device()
-        .try_tensor_from_vec(distances.repeat(n_heads), (n_heads, position * position))?;
-    let bias: Taped<(usize, usize), D> = bias
-        .retaped::<OwnedTape<f32, D>>()
-        .try_reshape_like(&(n_heads, n_ctx))?
-        .try_gather(index)?;
+    let index =
+        bias.device().try_tensor_from_vec(distances.repeat(n_heads), (n_heads, position * position))?;
+    let bias: Taped<(usize, usize), D> =
+        bias.retaped::<OwnedTape<f32, D>>().try_reshape_like(&(n_heads, n_ctx))?.try_gather(index)?;
     bias.try_reshape_like(&(n_heads, position, position))
 }
 
@@ -162,19 +150,10 @@ mod tests {
 
     fn inputs() -> Vec<Flat<Cpu>> {
         let sizes = [80, 80, 80, 2 * 7, 2];
-        sizes
-            .iter()
-            .zip(1..)
-            .map(|(&n, seed)| random(n, seed))
-            .collect()
+        sizes.iter().zip(1..).map(|(&n, seed)| random(n, seed)).collect()
     }
 
-    fn attend(
-        i: &[Flat<Cpu>],
-        bias: bool,
-        smear: bool,
-        rotary: bool,
-    ) -> (Stream<Cpu>, Pattern<Cpu>) {
+    fn attend(i: &[Flat<Cpu>], bias: bool, smear: bool, rotary: bool) -> (Stream<Cpu>, Pattern<Cpu>) {
         let options = Attention {
             n_heads: 2,
             rel_bias: bias.then_some(&i[3]),
@@ -193,8 +172,7 @@ mod tests {
         let [q, k, v, bias, a] = [0, 1, 2, 3, 4].map(|i| inputs[i].as_vec());
         let (z, pattern) = attend(&inputs, true, true, true);
         let (z, pattern) = (z.as_vec(), pattern.as_vec());
-        let at =
-            |x: &[f32], s: usize, t: usize, h: usize| x[(s * 5 + t) * 8 + h * 4..][..4].to_vec();
+        let at = |x: &[f32], s: usize, t: usize, h: usize| x[(s * 5 + t) * 8 + h * 4..][..4].to_vec();
         let turn = |x: Vec<f32>, t: usize| -> Vec<f32> {
             let (a0, a1) = (t as f32, t as f32 * 0.01);
             vec![
@@ -208,10 +186,7 @@ mod tests {
             let share = 1.0 / (1.0 + (-a[h]).exp());
             let key = |t: usize| -> Vec<f32> {
                 let (now, before) = (at(&k, s, t, h), at(&k, s, t.saturating_sub(1), h));
-                let mixed = now
-                    .iter()
-                    .zip(&before)
-                    .map(|(n, b)| share * n + (1.0 - share) * b);
+                let mixed = now.iter().zip(&before).map(|(n, b)| share * n + (1.0 - share) * b);
                 turn(mixed.collect(), t)
             };
             let query = turn(at(&q, s, i, h), i);
@@ -220,9 +195,7 @@ mod tests {
                 (dot / 2.0 + bias[h * 7 + i - j]).exp()
             };
             let sum: f32 = (0..=i).map(score).sum();
-            let expected: Vec<f32> = (0..5)
-                .map(|j| if j <= i { score(j) / sum } else { 0.0 })
-                .collect();
+            let expected: Vec<f32> = (0..5).map(|j| if j <= i { score(j) / sum } else { 0.0 }).collect();
             let row = &pattern[((s * 2 + h) * 5 + i) * 5..][..5];
             assert_close(row, &expected, 1e-5, "pattern");
             for e in 0..4 {
@@ -235,9 +208,7 @@ mod tests {
     #[test]
     fn gradients_are_differences() {
         for n in 0..8 {
-            assert_gradients(&inputs(), &|i| {
-                Ok(attend(i, n & 1 > 0, n & 2 > 0, n & 4 > 0).0)
-            });
+            assert_gradients(&inputs(), &|i| Ok(attend(i, n & 1 > 0, n & 2 > 0, n & 4 > 0).0));
         }
     }
 }

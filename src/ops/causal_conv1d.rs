@@ -27,9 +27,8 @@ pub fn composed<D: Backend>(
     let bias = b.clone().try_broadcast_like::<_, Axes2<0, 1>>(&shape)?;
     let mut y: Stream<D> = bias.retaped();
     for j in 0..kernel_size {
-        let tap: Taped<(usize,), D> = w
-            .with_empty_tape()
-            .try_select(w.device().try_tensor_from_vec(vec![j], ())?)?;
+        let tap: Taped<(usize,), D> =
+            w.with_empty_tape().try_select(w.device().try_tensor_from_vec(vec![j], ())?)?;
         let shifted = shift(x.with_empty_tape(), kernel_size - 1 - j)?;
         let term = if depthwise {
             shifted.try_mul(tap.try_broadcast_like::<_, Axes2<0, 1>>(&shape)?)?
@@ -79,9 +78,7 @@ mod tests {
         depthwise: bool,
     ) -> Vec<f32> {
         let mut y = b.repeat(batch * position);
-        for (s, t, o) in
-            (0..batch * position * d).map(|i| (i / (position * d), i / d % position, i % d))
-        {
+        for (s, t, o) in (0..batch * position * d).map(|i| (i / (position * d), i / d % position, i % d)) {
             for j in 0..kernel {
                 let Some(from) = (t + j).checked_sub(kernel - 1) else {
                     continue;
@@ -103,13 +100,8 @@ mod tests {
             for depthwise in [false, true] {
                 let shape = (2, position, 4);
                 let d_in = if depthwise { 1 } else { 4 };
-                let inputs = [
-                    random(2 * position * 4, 1),
-                    random(4 * d_in * kernel, 2),
-                    random(4, 3),
-                ];
-                let f: Operation =
-                    &|i| composed(stream(&i[0], shape), &i[1], &i[2], kernel, depthwise);
+                let inputs = [random(2 * position * 4, 1), random(4 * d_in * kernel, 2), random(4, 3)];
+                let f: Operation = &|i| composed(stream(&i[0], shape), &i[1], &i[2], kernel, depthwise);
                 let [x, w, b] = inputs.each_ref().map(|i| i.as_vec());
                 let expected = naive(&x, &w, &b, shape, kernel, depthwise);
                 assert_close(&f(&inputs).unwrap().as_vec(), &expected, 1e-6, "conv");

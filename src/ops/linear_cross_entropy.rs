@@ -26,10 +26,9 @@ fn unembed<D: Backend, T: Tape<f32, D> + Merge<NoneTape>>(
     let d_model = x.shape().1;
     let w: Tensor<(usize, usize), f32, D> = match layout {
         Unembedding::Untied => w_u.clone().try_reshape_like(&(d_model, d_vocab))?,
-        Unembedding::Tied => w_u
-            .clone()
-            .try_reshape_like(&(d_vocab, d_model))?
-            .try_permute::<_, Axes2<1, 0>>()?,
+        Unembedding::Tied => {
+            w_u.clone().try_reshape_like(&(d_vocab, d_model))?.try_permute::<_, Axes2<1, 0>>()?
+        }
     };
     x.try_matmul(w)
 }
@@ -43,13 +42,8 @@ fn losses<D: Backend, T: Tape<f32, D> + Merge<NoneTape>>(
     targets: &[usize],
 ) -> Result<Tensor<(usize,), f32, D, T>, D> {
     debug_assert!(targets.iter().all(|&target| target < d_vocab));
-    let targets = x
-        .device()
-        .try_tensor_from_vec(targets.to_vec(), (x.shape().0,))?;
-    unembed(x, w_u, layout, d_vocab)?
-        .try_log_softmax::<Axis<1>>()?
-        .try_select(targets)?
-        .try_negate()
+    let targets = x.device().try_tensor_from_vec(targets.to_vec(), (x.shape().0,))?;
+    unembed(x, w_u, layout, d_vocab)?.try_log_softmax::<Axis<1>>()?.try_select(targets)?.try_negate()
 }
 
 /// x `[batch, position, d_model]`, targets `batch * position`; the mean loss.
@@ -98,12 +92,8 @@ mod tests {
     #[test]
     fn layouts_agree_and_the_loss_is_the_mean() {
         let (x, w) = (random(2 * 3 * 4, 1), random(4 * 5, 2));
-        let tied = w
-            .clone()
-            .reshape_like(&(4, 5))
-            .permute::<(usize, usize), _>()
-            .contiguous()
-            .reshape_like(&(20,));
+        let tied =
+            w.clone().reshape_like(&(4, 5)).permute::<(usize, usize), _>().contiguous().reshape_like(&(20,));
         let targets = [0, 4, 2, 2, 1, 3];
         let values = stream(&x, (2, 3, 4)).split_tape().0;
         for (w, layout) in [(&w, Unembedding::Untied), (&tied, Unembedding::Tied)] {
@@ -122,14 +112,8 @@ mod tests {
     fn gradients_are_differences() {
         for layout in [Unembedding::Untied, Unembedding::Tied] {
             assert_gradients(&[random(2 * 3 * 4, 1), random(4 * 5, 2)], &|i| {
-                composed(
-                    stream(&i[0], (2, 3, 4)),
-                    &i[1],
-                    layout,
-                    5,
-                    &[0, 4, 2, 2, 1, 3],
-                )?
-                .try_reshape_like(&(1, 1, 1))
+                composed(stream(&i[0], (2, 3, 4)), &i[1], layout, 5, &[0, 4, 2, 2, 1, 3])?
+                    .try_reshape_like(&(1, 1, 1))
             });
         }
     }

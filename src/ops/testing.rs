@@ -42,10 +42,7 @@ pub fn assert_close(a: &[f32], b: &[f32], tolerance: f32, what: &str) {
     let scale = b.iter().fold(0f32, |m, b| m.max(b.abs()));
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
         let far = (a - b).abs() > tolerance * (scale + b.abs()) + 1e-30;
-        assert!(
-            !far && a.is_finite(),
-            "{what}[{i}]: {a} is not {b} (scale {scale})"
-        );
+        assert!(!far && a.is_finite(), "{what}[{i}]: {a} is not {b} (scale {scale})");
     }
 }
 

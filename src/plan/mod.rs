@@ -187,7 +187,7 @@ impl Plan {
 /// an `mlp` right after attention shares its layer, as in TransformerLens; any other block opens
 /// a new one.
 pub fn layers(blocks: impl IntoIterator<Item = (bool, bool)>) -> Vec<usize> {
-    let mut layers = Vec::new();
+    let mut layers: Vec<usize> = Vec::new();
     let mut after_attention = false;
     for (heads, joins) in blocks {
         let next = layers.last().map_or(0, |last| last + 1);

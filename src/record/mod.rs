@@ -1,9 +1,11 @@
 //! The run directory: the seam between what needs a model and what needs only files.
 
 pub mod analysis;
+pub mod directory;
 pub mod table;
 
 pub use analysis::{Analysis, Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Verdict};
+pub use directory::{Metrics, RunDirectory};
 pub use table::{Cell, Column, Table};
 
 /// Everything a report, figure or comparison may read of a run.

@@ -1,0 +1,37 @@
+//! From the device's name in a plan to code compiled for it.
+
+use crate::dataset::Dataset;
+use crate::error::Result;
+use crate::model::{Backend, Model, Subject};
+use crate::plan::Plan;
+use crate::record::RunDirectory;
+use crate::training::{self, Watch};
+use dfdx::prelude::Cpu;
+
+/// What commands ask of a device.
+pub struct DeviceCommands {
+    /// [`training::train`].
+    pub train: fn(&Plan, &Dataset, &RunDirectory, bool, &mut dyn Watch) -> Result<()>,
+    /// [`training::load`].
+    pub load: fn(&Plan, &RunDirectory, u64) -> Result<Box<dyn Subject>>,
+    /// How many parameters a plan's model has.
+    pub n_parameters: fn(&Plan) -> Result<usize>,
+}
+
+/// The commands of the plan's device.
+pub fn of(plan: &Plan) -> DeviceCommands {
+    #[cfg(feature = "cuda")]
+    if plan.training.device == "cuda" {
+        return on::<dfdx::prelude::Cuda>();
+    }
+    debug_assert_ne!(plan.training.device, "auto");
+    on::<Cpu>()
+}
+
+fn on<D: Backend>() -> DeviceCommands {
+    DeviceCommands {
+        train: training::train::<D>,
+        load: |plan, run, step| Ok(Box::new(training::load::<D>(plan, run, step)?)),
+        n_parameters: |plan| Ok(Model::<D>::new(plan, D::open()?)?.params.count()),
+    }
+}

@@ -1,0 +1,80 @@
+//! The commands. Only they print: data to stdout, progress and warnings to stderr.
+
+mod check;
+mod console;
+mod device;
+mod diff;
+mod inspect;
+mod planning;
+mod progress;
+mod provenance;
+mod report;
+mod run;
+
+use crate::error::Error;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Watch induction heads form: one TOML file in, a trained transformer, its probes and a report out.
+#[derive(Debug, Parser)]
+#[command(name = "indhead", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plan, train, probe and report an experiment
+    Run(run::Arguments),
+    /// Render a run's report again, from its directory
+    Report(report::Arguments),
+    /// Say what is wrong with specs, without running them
+    Check(check::Arguments),
+    /// Tokens, losses and attention patterns of any text
+    Inspect(inspect::Arguments),
+    /// Say what differs between specs or runs
+    Diff(diff::Arguments),
+}
+
+/// Why a command did not end well; each has its exit code.
+#[derive(Debug)]
+pub enum Failure {
+    /// The world failed: a file, the device, the disk. Exit code 1.
+    World(Error),
+    /// The spec or the command line is wrong, said in full. Exit code 2.
+    Usage(String),
+    /// Interrupted, the state saved, with the command that goes on. Exit code 130.
+    Interrupted(String),
+    /// `diff` found differences. Exit code 1, nothing more to say.
+    Different,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::World(error)
+    }
+}
+
+/// The result of a command.
+pub type Outcome = Result<(), Failure>;
+
+/// Reads the command line, runs the command, and says how it went.
+pub fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Report(arguments) => report::report(arguments),
+        Command::Check(arguments) => check::check(arguments),
+        Command::Inspect(arguments) => inspect::inspect(arguments),
+        Command::Diff(arguments) => diff::diff(arguments),
+    };
+    let (code, words) = match outcome {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Different) => return ExitCode::from(1),
+        Err(Failure::World(error)) => (1, format!("error: {error}")),
+        Err(Failure::Usage(words)) => (2, words),
+        Err(Failure::Interrupted(words)) => (130, words),
+    };
+    console::note(&words);
+    ExitCode::from(code)
+}

@@ -1,0 +1,58 @@
+//! From a path on the command line to a plan, or to diagnostics.
+
+use super::{Failure, console};
+use crate::language::language;
+use crate::plan::{self, Plan, Planned};
+use crate::probes::verdict::EVIDENCE;
+use crate::spec::{Findings, Spec, render};
+use std::path::Path;
+
+/// A plan, with where its values were written.
+pub struct Ready {
+    /// The plan.
+    pub plan: Plan,
+    /// Places, for mistakes that are found later and for origins.
+    pub findings: Findings,
+    /// The bytes of the spec.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads and plans a spec; warnings are printed.
+///
+/// # Errors
+/// Every mistake in it, rendered.
+pub fn plan_spec(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::Usage(unreadable(path, &error)))?;
+    plan_text(path, bytes, sets)
+}
+
+/// The same from bytes that are not a file: `path` only names them.
+pub fn plan_text(path: &Path, bytes: Vec<u8>, sets: &[String]) -> Result<Ready, Failure> {
+    let spec = Spec::parse(path, &String::from_utf8_lossy(&bytes), sets);
+    let stem = path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
+    let Planned { plan, findings } = plan::plan(spec, &language(), EVIDENCE, &stem);
+    match plan {
+        Some(plan) => {
+            if !findings.diagnostics.is_empty() {
+                console::note(&render(&findings.diagnostics, &findings.sources, console::colours()));
+            }
+            Ok(Ready { plan, findings, bytes })
+        }
+        None => Err(refuse(&findings)),
+    }
+}
+
+/// The diagnostics as a failure.
+pub fn refuse(findings: &Findings) -> Failure {
+    let rendered = render(&findings.diagnostics, &findings.sources, console::colours());
+    let count = findings.errors_under("");
+    let plural = if count == 1 { "mistake" } else { "mistakes" };
+    Failure::Usage(format!("{rendered}\n\n{count} {plural}: nothing was run"))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let near = crate::spec::nearest_file(path, folder);
+    let hint = near.map_or(String::new(), |n| format!("\nhelp: did you mean {}?", folder.join(n).display()));
+    format!("error: cannot read {}: {error}{hint}", path.display())
+}

@@ -1,0 +1,181 @@
+//! Causal multi-head self-attention (Vaswani et al. 2017; Elhage et al. 2021 for its circuits).
+//!
+//! `x + Σ_h A_h (norm(x) W_V) W_O`, with `A_h = softmax(q_h k_h^T / sqrt(d_head))` over the past.
+
+use super::{Block, BlockKind, Build, Init, Pass};
+use crate::error::{Error, Result};
+use crate::model::norm::Norm;
+use crate::model::params::{ParamId, Params};
+use crate::ops::{self, Attention as Options, Backend, Stream};
+use crate::plan::{Chosen, keys::BLOCK_POSITIONS};
+use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
+use dfdx::prelude::*;
+use serde::Deserialize;
+
+/// The registry's entry.
+pub const KIND: BlockKind = BlockKind {
+    kind: Kind {
+        name: "attention",
+        doc: "Causal multi-head self-attention without biases (Elhage et al. 2021): \
+              x + sum over heads of softmax(q k^T / sqrt(d_head)) v W_O. With smeared keys \
+              (Olsson et al. 2022) k_t becomes sigma(a) k_t + (1 - sigma(a)) k_(t-1), a per head.",
+        example: "kind = \"attention\"\nn_heads = 2",
+        keys: KEYS,
+        traits: &[Trait::Heads],
+        check,
+    },
+    cpu: BUILD_CPU,
+    #[cfg(feature = "cuda")]
+    cuda: build::<Cuda>,
+};
+const BUILD_CPU: Build<Cpu> = build::<Cpu>;
+
+const KEYS: &[Key] = &[
+    Key { name: "n_heads", ty: Type::Integer(1, 4096), default: Default::Required, doc: "attention heads" },
+    Key {
+        name: "d_head",
+        ty: Type::Integer(1, 65536),
+        default: Default::Computed("d_model / n_heads"),
+        doc: "width of a head",
+    },
+    Key {
+        name: "positions",
+        ty: Type::Word(BLOCK_POSITIONS),
+        default: Default::Computed("the architecture's"),
+        doc: "how this block knows positions",
+    },
+    Key {
+        name: "smeared_keys",
+        ty: Type::Flag,
+        default: Default::Value("false"),
+        doc: "mix each key with the one before it, by a learned share per head",
+    },
+];
+
+#[derive(Debug, Deserialize)]
+struct Config {
+    n_heads: usize,
+    d_head: usize,
+    positions: String,
+    smeared_keys: bool,
+}
+
+fn check(cx: &mut Checking<'_>) {
+    let (Some(n_heads), Some(d_model)) = (cx.integer("n_heads"), cx.facts.d_model) else { return };
+    let n_heads = n_heads as usize;
+    if !cx.written("d_head") && d_model % n_heads != 0 {
+        let divisors: Vec<String> =
+            (1..=d_model.min(64)).filter(|n| d_model % n == 0).map(|n| n.to_string()).collect();
+        cx.clash(
+            "n_heads",
+            format!("`n_heads` = {n_heads} does not divide d_model = {d_model}"),
+            ("architecture.d_model", "width of the residual stream"),
+            format!("use one of {}, or set `d_head`", divisors.join(", ")),
+        );
+    }
+    cx.default("d_head", ((d_model / n_heads).max(1)) as i64);
+    // `learned` is in the stream already: a block has nothing to add.
+    let of_architecture = cx.facts.positions.clone().unwrap_or_default();
+    let own = if BLOCK_POSITIONS.contains(&of_architecture.as_str()) { &of_architecture } else { "none" };
+    cx.default("positions", own);
+    let d_head = cx.integer("d_head").unwrap_or(2);
+    if cx.text("positions") == Some("rotary") && d_head % 2 != 0 {
+        let message = format!("rotary positions turn pairs of features, and a head has {d_head}");
+        let key = if cx.written("d_head") { "d_head" } else { "n_heads" };
+        cx.error(key, message, "make d_head even");
+    }
+}
+
+struct Attention {
+    layer: usize,
+    n_heads: usize,
+    d_head: usize,
+    norm: Norm,
+    /// `[n_heads, d_model, d_head]`
+    w_q: ParamId,
+    w_k: ParamId,
+    w_v: ParamId,
+    /// `[n_heads, d_head, d_model]`
+    w_o: ParamId,
+    /// `[n_heads]`
+    smear: Option<ParamId>,
+    /// `[n_heads, n_ctx]`
+    rel_bias: Option<ParamId>,
+    /// `[n_ctx, d_model]`, added to the input of queries and keys only (Press et al. 2021).
+    w_pos: Option<ParamId>,
+    rotary: bool,
+}
+
+fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {
+    let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
+    let (d_model, n_ctx) = (init.architecture.d_model, init.architecture.n_ctx);
+    let Config { n_heads, d_head, .. } = config;
+    let inward = [n_heads, d_model, d_head];
+    let positions = config.positions.as_str();
+    Ok(Box::new(Attention {
+        layer: init.layer,
+        n_heads,
+        d_head,
+        norm: init.norm()?,
+        w_q: init.map("attn.W_Q", &inward, d_model)?,
+        w_k: init.map("attn.W_K", &inward, d_model)?,
+        w_v: init.map("attn.W_V", &inward, d_model)?,
+        w_o: init.map("attn.W_O", &[n_heads, d_head, d_model], n_heads * d_head)?,
+        smear: match config.smeared_keys {
+            true => Some(init.zeros("attn.smear", &[n_heads])?),
+            false => None,
+        },
+        rel_bias: match positions {
+            "relative_bias" => Some(init.zeros("attn.rel_bias", &[n_heads, n_ctx])?),
+            _ => None,
+        },
+        w_pos: init.w_pos.filter(|_| positions == "shortformer"),
+        rotary: positions == "rotary",
+    }))
+}
+
+impl<D: Backend> Block<D> for Attention {
+    fn forward(&self, x: Stream<D>, params: &Params<D>, pass: &mut Pass<D>) -> ops::Result<Stream<D>, D> {
+        let d_model = x.shape().2;
+        let residual = x.with_empty_tape();
+        let normed = self.norm.apply(x, params)?;
+        let values_in = normed.with_empty_tape();
+        let located = match self.w_pos {
+            Some(w_pos) => D::add_positions(normed, params.get(w_pos))?,
+            None => normed,
+        };
+        let keys_in = located.with_empty_tape();
+        let map = |x, w| D::heads_linear(x, params.get(w), self.n_heads);
+        // q, k, v: [batch, position, n_heads * d_head]
+        let (q, k, v) = (map(located, self.w_q)?, map(keys_in, self.w_k)?, map(values_in, self.w_v)?);
+        let options = Options {
+            n_heads: self.n_heads,
+            rel_bias: self.rel_bias.map(|id| params.get(id)),
+            smear: self.smear.map(|id| params.get(id)),
+            rotary: self.rotary,
+            keep_pattern: pass.keep_patterns,
+        };
+        let (mut z, pattern) = D::causal_attention(q, k, v, &options)?;
+        pass.patterns.extend(pattern.map(|pattern| (self.layer, pattern)));
+        if pass.without.iter().any(|(layer, _)| *layer == self.layer) {
+            z = self.without(z, &pass.without)?;
+        }
+        let result = D::linear(z, params.get(self.w_o), None, d_model)?;
+        D::add(result, residual)
+    }
+}
+
+impl Attention {
+    /// z `[batch, position, n_heads * d_head]` with the named heads' parts set to zero.
+    fn without<D: Backend>(&self, z: Stream<D>, heads: &[(usize, usize)]) -> ops::Result<Stream<D>, D> {
+        let shape = *z.shape();
+        let keep = |feature: usize| match heads.contains(&(self.layer, feature / self.d_head)) {
+            true => 0.0,
+            false => 1.0,
+        };
+        let mask: Vec<f32> = (0..shape.2).map(keep).collect();
+        let mask: Tensor<(usize,), f32, D> = z.device().try_tensor_from_vec(mask, (shape.2,))?;
+        let mask = mask.try_broadcast_like::<_, Axes2<0, 1>>(&shape)?;
+        z.try_mul(mask)
+    }
+}

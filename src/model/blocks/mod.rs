@@ -1,0 +1,113 @@
+//! The blocks a model is made of: one file a kind, one line each in [`KINDS`].
+
+mod attention;
+mod conv1d;
+mod mlp;
+
+use super::norm::Norm;
+use super::params::{Maker, ParamId, Params, Start};
+use crate::error::{Error, Result};
+use crate::ops::{self, Backend, Pattern, Stream};
+use crate::plan::{Architecture, Chosen};
+use crate::spec::{Kind, Trait};
+use dfdx::prelude::Cpu;
+
+/// The kinds of block.
+pub const KINDS: &[&BlockKind] = &[&attention::KIND, &conv1d::KIND, &mlp::KIND];
+
+/// A kind of block: how it is written, and how it is made on each device.
+#[derive(Debug)]
+pub struct BlockKind {
+    /// Name, documentation, keys, checks.
+    pub kind: Kind,
+    /// Makes one on the CPU.
+    pub cpu: Build<Cpu>,
+    /// Makes one on a GPU.
+    #[cfg(feature = "cuda")]
+    pub cuda: Build<dfdx::prelude::Cuda>,
+}
+
+/// Makes a block from its resolved table.
+pub type Build<D> = fn(&Chosen, &mut Init<'_, D>) -> Result<Box<dyn Block<D>>>;
+
+/// Something that adds to the residual stream.
+pub trait Block<D: Backend> {
+    /// x `[batch, position, d_model]` to the same with the block's result added.
+    fn forward(&self, x: Stream<D>, params: &Params<D>, pass: &mut Pass<D>) -> ops::Result<Stream<D>, D>;
+}
+
+/// What a forward pass is asked to keep or to change, besides computing.
+#[derive(Debug)]
+pub struct Pass<D: Backend> {
+    /// Heads `(layer, head)` whose result is replaced by zero.
+    pub without: Vec<(usize, usize)>,
+    /// Whether attention patterns are kept.
+    pub keep_patterns: bool,
+    /// The kept patterns, by layer, `[batch, head, query, key]`.
+    pub patterns: Vec<(usize, Pattern<D>)>,
+}
+
+impl<D: Backend> Default for Pass<D> {
+    fn default() -> Self {
+        Pass { without: Vec::new(), keep_patterns: false, patterns: Vec::new() }
+    }
+}
+
+/// What a block is made with.
+#[derive(Debug)]
+pub struct Init<'a, D: Backend> {
+    /// The model it is part of.
+    pub architecture: &'a Architecture,
+    /// Makes its parameters.
+    pub maker: &'a mut Maker<D>,
+    /// Its layer.
+    pub layer: usize,
+    /// Whether it shares the layer of the attention block before it.
+    pub joins: bool,
+    /// W_pos `[n_ctx, d_model]`, shared by all that add it to queries and keys.
+    pub w_pos: Option<ParamId>,
+}
+
+impl<D: Backend> Init<'_, D> {
+    /// The norm before the block: `ln1`, or `ln2` after attention in the same layer.
+    pub fn norm(&mut self) -> Result<Norm> {
+        let which = if self.joins { "ln2" } else { "ln1" };
+        let name = format!("blocks.{}.{which}", self.layer);
+        Norm::make(self.maker, &self.architecture.normalization, &name, self.architecture.d_model)
+    }
+
+    /// A map with that many inputs, started as the architecture says.
+    pub fn map(&mut self, name: &str, shape: &[usize], fan_in: usize) -> Result<ParamId> {
+        let std = self.architecture.init.block_std(fan_in);
+        self.maker.make(format!("blocks.{}.{name}", self.layer), shape, Start::Normal(std))
+    }
+
+    /// A parameter that starts at zero.
+    pub fn zeros(&mut self, name: &str, shape: &[usize]) -> Result<ParamId> {
+        self.maker.make(format!("blocks.{}.{name}", self.layer), shape, Start::Constant(0.0))
+    }
+}
+
+/// The registry's entry of a name.
+///
+/// # Errors
+/// If there is none: the plan was not made by this version.
+pub fn find(name: &str) -> Result<&'static BlockKind> {
+    let found = KINDS.iter().copied().find(|k| k.kind.name == name);
+    found.ok_or_else(|| Error::message(format!("there is no block {name:?} in this version")))
+}
+
+/// The layer of each block, and whether it shares that of the attention block before it.
+///
+/// # Errors
+/// If a kind is unknown.
+pub fn layers(blocks: &[Chosen]) -> Result<Vec<(usize, bool)>> {
+    let traits = |b: &Chosen| {
+        let kind = &find(&b.kind)?.kind;
+        Ok((kind.is(Trait::Heads), kind.is(Trait::JoinsAttention)))
+    };
+    let traits: Vec<(bool, bool)> = blocks.iter().map(traits).collect::<Result<_>>()?;
+    let layers = crate::plan::layers(traits);
+    let joins = |i: usize| i > 0 && layers[i - 1] == layers[i];
+    Ok((0..layers.len()).map(|i| (layers[i], joins(i))).collect())
+}

@@ -1,0 +1,55 @@
+//! The devices a model can run on.
+
+use super::blocks::{BlockKind, Build};
+use crate::error::{Error, Result};
+use crate::ops;
+use dfdx::prelude::*;
+
+/// A device that operations run on and that blocks can be made on.
+pub trait Backend: ops::Backend {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// If it is not there, or has no memory left.
+    fn open() -> Result<Self>;
+
+    /// How a kind of block is made on it.
+    fn build(kind: &BlockKind) -> Build<Self>;
+}
+
+impl Backend for Cpu {
+    fn open() -> Result<Self> {
+        let device = Cpu::seed_from_u64(0);
+        // Without it every tensor of every step is a fresh allocation, and a page fault.
+        device.try_enable_cache().map_err(Error::device)?;
+        Ok(device)
+    }
+
+    fn build(kind: &BlockKind) -> Build<Self> {
+        kind.cpu
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Backend for Cuda {
+    fn open() -> Result<Self> {
+        let device = Cuda::try_build(0, 0).map_err(Error::device)?;
+        device.try_enable_cache().map_err(Error::device)?;
+        Ok(device)
+    }
+
+    fn build(kind: &BlockKind) -> Build<Self> {
+        kind.cuda
+    }
+}
+
+/// The devices of this machine, from the slowest to the fastest.
+pub fn available() -> Vec<&'static str> {
+    let mut devices = vec!["cpu"];
+    #[cfg(feature = "cuda")]
+    if <Cuda as Backend>::open().is_ok() {
+        devices.push("cuda");
+    }
+    devices.dedup();
+    devices
+}

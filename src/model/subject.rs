@@ -1,0 +1,122 @@
+//! What a probe sees of a model: numbers on the host, whatever the device. Tests of probes put
+//! hand-made patterns in its place.
+
+use super::{Backend, Model, Pass};
+use crate::error::{Error, Result};
+use dfdx::prelude::*;
+
+/// A model under examination.
+pub trait Subject {
+    /// Positions in a sequence.
+    fn n_ctx(&self) -> usize;
+
+    /// Size of the vocabulary.
+    fn d_vocab(&self) -> usize;
+
+    /// Layers, with and without attention.
+    fn n_layers(&self) -> usize;
+
+    /// `(layer, heads)` of every layer with attention, in order.
+    fn heads(&self) -> &[(usize, usize)];
+
+    /// The loss of every prediction in windows of one length, nats, `[window][position]`, with the
+    /// results of the heads `(layer, head)` in `without` replaced by zero.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn losses(&self, windows: &[Vec<usize>], without: &[(usize, usize)]) -> Result<Vec<Vec<f32>>>;
+
+    /// The attention patterns over sequences of one length.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn patterns(&self, sequences: &[Vec<usize>]) -> Result<Patterns>;
+
+    /// A parameter by its name in a checkpoint.
+    fn parameter(&self, name: &str) -> Option<Parameter>;
+}
+
+/// A parameter's values, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values.
+    pub values: Vec<f32>,
+}
+
+/// Attention patterns of all layers over a batch of sequences.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patterns {
+    /// Sequences.
+    pub batch: usize,
+    /// Positions of each.
+    pub positions: usize,
+    /// `(layer, heads, [batch, head, query, key])`
+    pub layers: Vec<(usize, usize, Vec<f32>)>,
+}
+
+impl Patterns {
+    /// Every `(layer, head)` with its pattern of each sequence, `[query, key]`.
+    pub fn heads(&self) -> impl Iterator<Item = ((usize, usize), Vec<&[f32]>)> {
+        let size = self.positions * self.positions;
+        self.layers.iter().flat_map(move |(layer, n_heads, data)| {
+            (0..*n_heads).map(move |head| {
+                let of = |b: usize| &data[(b * n_heads + head) * size..][..size];
+                ((*layer, head), (0..self.batch).map(of).collect())
+            })
+        })
+    }
+}
+
+/// Tokens that go through the model at once; more are cut into runs of this size.
+const TOKENS_AT_ONCE: usize = 8192;
+
+impl<D: Backend> Subject for Model<D> {
+    fn n_ctx(&self) -> usize {
+        self.n_ctx
+    }
+
+    fn d_vocab(&self) -> usize {
+        self.d_vocab
+    }
+
+    fn n_layers(&self) -> usize {
+        self.n_layers
+    }
+
+    fn heads(&self) -> &[(usize, usize)] {
+        &self.heads
+    }
+
+    fn losses(&self, windows: &[Vec<usize>], without: &[(usize, usize)]) -> Result<Vec<Vec<f32>>> {
+        let width = windows.first().map_or(2, Vec::len);
+        let mut losses = Vec::with_capacity(windows.len());
+        for group in windows.chunks((TOKENS_AT_ONCE / width).max(1)) {
+            let mut pass = Pass { without: without.to_vec(), ..Pass::default() };
+            let of_group = self.token_losses(&group.concat(), group.len(), &mut pass)?;
+            losses.extend(of_group.chunks_exact(width - 1).map(<[f32]>::to_vec));
+        }
+        Ok(losses)
+    }
+
+    fn patterns(&self, sequences: &[Vec<usize>]) -> Result<Patterns> {
+        let mut pass = Pass { keep_patterns: true, ..Pass::default() };
+        let tokens = sequences.concat();
+        self.stream(&tokens, sequences.len(), &mut pass, false).map_err(Error::device)?;
+        let layer = |(layer, pattern): (usize, crate::ops::Pattern<D>)| {
+            let n_heads = pattern.shape().1;
+            (layer, n_heads, pattern.as_vec())
+        };
+        Ok(Patterns {
+            batch: sequences.len(),
+            positions: sequences.first().map_or(0, Vec::len),
+            layers: pass.patterns.into_iter().map(layer).collect(),
+        })
+    }
+
+    fn parameter(&self, name: &str) -> Option<Parameter> {
+        let param = self.params.iter().find(|p| p.name == name)?;
+        Some(Parameter { shape: param.shape.clone(), values: param.value.as_vec() })
+    }
+}

@@ -1,0 +1,117 @@
+//! Where chosen heads look, token by token, on a text.
+
+use super::prefix_matching::mass;
+use super::texts::from_start;
+use super::{Context, ProbeKind};
+use crate::error::{Error, Result};
+use crate::record::Table;
+use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
+use serde::Deserialize;
+
+/// The registry's entry.
+pub const KIND: ProbeKind = ProbeKind {
+    kind: Kind {
+        name: "attention_map",
+        doc: "The attention pattern of one or more heads over a text, after a start token. \
+              head = \"best\" is the one that matches prefixes best on this very text, \"1.3\" is \
+              head 3 of layer 1, \"all\" is every head. Shares of attention: every row sums to 1.",
+        example: "probe = \"attention_map\"\ntext = \"Mr Velkrand met Osilwyn. Velkrand smiled, and Osilwyn\"\nhead = \"best\"",
+        keys: &[
+            Key { name: "text", ty: Type::Text, default: Default::Required, doc: "what the model reads" },
+            Key {
+                name: "head",
+                ty: Type::Text,
+                default: Default::Value("\"best\""),
+                doc: "\"best\", \"all\", or layer.head",
+            },
+        ],
+        traits: &[Trait::NeedsHeads, Trait::NeedsText],
+        check,
+    },
+    measure,
+};
+
+/// `1.3` is layer 1, head 3.
+pub fn parse_head(name: &str) -> Option<(usize, usize)> {
+    let (layer, head) = name.split_once('.')?;
+    Some((layer.parse().ok()?, head.parse().ok()?))
+}
+
+fn check(cx: &mut Checking<'_>) {
+    cx.default("at", "final");
+    if cx.text("text").is_some_and(str::is_empty) {
+        cx.error("text", "`text` is empty", "write what the model should read");
+    }
+    let Some(name) = cx.text("head").map(str::to_string) else { return };
+    if name == "best" || name == "all" {
+        return;
+    }
+    let exists = |(layer, head)| cx.facts.blocks.iter().any(|b| b.layer == layer && head < b.n_heads);
+    if !parse_head(&name).is_some_and(exists) {
+        let heads: Vec<String> = cx
+            .facts
+            .blocks
+            .iter()
+            .filter(|b| b.n_heads > 0)
+            .map(|b| match b.n_heads {
+                1 => format!("{}.0", b.layer),
+                n => format!("{}.0 to {}.{}", b.layer, b.layer, n - 1),
+            })
+            .collect();
+        let help = format!("heads here: {}; or \"best\", or \"all\"", heads.join(", "));
+        cx.error("head", format!("there is no head {name:?}"), help);
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Config {
+    text: String,
+    head: String,
+}
+
+fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
+    let config: Config = cx.config()?;
+    let tokenizer = cx.material.tokenizer();
+    let ids = from_start(tokenizer, &config.text)?;
+    let sequence: Vec<usize> = ids.iter().map(|&t| t as usize).collect();
+    if sequence.len() > cx.subject.n_ctx() {
+        let message = format!("the text is {} tokens, and n_ctx is {}", sequence.len(), cx.subject.n_ctx());
+        return Err(Error::message(message));
+    }
+    let patterns = cx.subject.patterns(std::slice::from_ref(&sequence))?;
+    let matching = |p: &[&[f32]]| mass(std::slice::from_ref(&sequence), p, 0, 1);
+    let mut best: Option<((usize, usize), f64)> = None;
+    for (head, pattern) in patterns.heads() {
+        let score = matching(&pattern);
+        if best.is_none_or(|(_, so_far)| score > so_far) {
+            best = Some((head, score));
+        }
+    }
+    let chosen = |head: (usize, usize)| match config.head.as_str() {
+        "all" => true,
+        "best" => best.is_some_and(|(b, _)| b == head),
+        name => parse_head(name) == Some(head),
+    };
+    let mut tokens = Table::new("tokens", &[("position", "tokens"), ("token", "")]);
+    for (position, label) in tokenizer.strings(&ids).into_iter().enumerate() {
+        tokens.push([position.into(), label.into()]);
+    }
+    let columns = [
+        ("layer", ""),
+        ("head", ""),
+        ("query", "tokens"),
+        ("key", "tokens"),
+        ("attention", "share of attention"),
+    ];
+    let mut table = Table::new("pattern", &columns);
+    let width = sequence.len();
+    for ((layer, head), pattern) in patterns.heads().filter(|(head, _)| chosen(*head)) {
+        for query in 0..width {
+            for key in 0..=query {
+                let attention = pattern[0][query * width + key];
+                table.push([layer.into(), head.into(), query.into(), key.into(), attention.into()]);
+            }
+        }
+    }
+    Ok(vec![tokens, table])
+}

@@ -1,0 +1,359 @@
+//! The verdict: which heads are induction heads, and when the model changed phase.
+//!
+//! A head counts where its prefix matching, on random tokens or on repeated passages, reaches a
+//! threshold *and* its removal raises the loss on the second copy by a stated amount: attention
+//! that looks right and does nothing is not enough, nor is a head that matters and looks elsewhere.
+
+use crate::plan::{Evidence, Thresholds};
+use crate::record::{
+    Analysis, Cell, Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Table, Verdict,
+};
+
+/// What the verdict rests on; a plan adds what a spec does not list.
+pub const EVIDENCE: &[Evidence] = &[
+    Evidence { probe: "prefix_matching", id: "prefix_matching", parameters: "definition = \"olsson\"\ntokens = \"random\"\naverage = \"mass\"" },
+    Evidence { probe: "prefix_matching", id: "prefix_matching_passages", parameters: "definition = \"olsson\"\ntokens = \"passages\"\naverage = \"mass\"" },
+    Evidence { probe: "offset_profile", id: "offset_profile", parameters: "tokens = \"random\"" },
+    Evidence { probe: "previous_token", id: "previous_token", parameters: "" },
+    Evidence { probe: "repeated_loss", id: "repeated_loss", parameters: "tokens = \"random\"" },
+    Evidence { probe: "ablation", id: "ablation", parameters: "tokens = \"random\"" },
+    Evidence { probe: "in_context_learning", id: "in_context_learning", parameters: "" },
+];
+
+type Head = (usize, usize);
+
+/// Judges the analyses of a run whose last checkpoint is at `last_step`.
+pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -> Verdict {
+    let find = |evidence: &Evidence| {
+        let wanted: toml::Table = toml::from_str(evidence.parameters).unwrap_or_default();
+        let fits = |a: &&Analysis| {
+            a.probe == evidence.probe && wanted.iter().all(|(k, v)| a.parameters.get(k) == Some(v))
+        };
+        analyses.iter().find(fits)
+    };
+    let table = |i: usize, name: &str| find(&EVIDENCE[i]).and_then(|a| a.table(name));
+    let (random, passages) = (table(0, "heads"), table(1, "heads"));
+    let (offsets, previous, ablation) = (table(2, "offsets"), table(3, "heads"), table(5, "heads"));
+    let evidence = Scores { random, passages, previous, ablation, offsets, last_step };
+    let mut heads = Table::new("heads", HEAD_COLUMNS);
+    let mut found: Vec<InductionHead> = Vec::new();
+    let mut shifted: Vec<ShiftedHead> = Vec::new();
+    let mut complete = true;
+    for head in evidence.heads() {
+        let (layer, index) = head;
+        let random = score(random, head, last_step);
+        let passages = score(passages, head, last_step);
+        let ablation = score(ablation, head, last_step);
+        complete &= random.is_some() && ablation.is_some();
+        let matching = random.into_iter().chain(passages).fold(f64::NEG_INFINITY, f64::max);
+        let hurts = ablation.is_some_and(|a| a >= thresholds.ablation);
+        let is_induction = matching >= thresholds.prefix_matching && hurts;
+        if is_induction {
+            let formed = evidence.formed(head, thresholds.prefix_matching);
+            found.push(InductionHead {
+                layer,
+                head: index,
+                prefix_matching: random.unwrap_or(f64::NAN),
+                prefix_matching_passages: passages,
+                copying: None,
+                ablation: ablation.unwrap_or(f64::NAN),
+                formed_at_step: formed.map(|(step, _)| step),
+                formed_at_tokens: formed.map(|(_, tokens)| tokens),
+            });
+        }
+        let best = evidence.best_offset(head);
+        if let (false, true, Some((offset, attention)), Some(ablation)) = (is_induction, hurts, best, ablation)
+            && offset >= 2
+            && attention >= thresholds.prefix_matching
+        {
+            shifted.push(ShiftedHead { layer, head: index, offset, attention, ablation });
+        }
+        let cell = |x: Option<f64>| x.map_or(Cell::Missing(()), Cell::from);
+        heads.push([
+            layer.into(),
+            index.into(),
+            cell(random),
+            cell(passages),
+            cell(score(previous, head, last_step)),
+            best.map_or(Cell::Missing(()), |(offset, _)| offset.into()),
+            cell(best.map(|(_, attention)| attention)),
+            cell(ablation),
+            if is_induction { "yes" } else { "no" }.into(),
+        ]);
+    }
+    let strength = |h: &InductionHead| h.prefix_matching.max(h.prefix_matching_passages.unwrap_or(0.0));
+    found.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
+    let outcome = match (found.is_empty(), complete) {
+        (false, _) => Outcome::Found,
+        (true, true) => Outcome::NotFound,
+        (true, false) => Outcome::Inconclusive,
+    };
+    Verdict {
+        verdict: outcome,
+        summary: summary(outcome, &found, &shifted, &heads, thresholds),
+        criteria: criteria(thresholds),
+        induction_heads: found,
+        shifted_heads: shifted,
+        phase_change: table(6, "scores").and_then(phase_change),
+        heads,
+    }
+}
+
+const HEAD_COLUMNS: &[(&str, &str)] = &[
+    ("layer", ""),
+    ("head", ""),
+    ("prefix_matching", "share of attention"),
+    ("prefix_matching_passages", "share of attention"),
+    ("previous_token", "share of attention"),
+    ("best_offset", "positions"),
+    ("offset_attention", "share of attention"),
+    ("ablation", "nats"),
+    ("induction", ""),
+];
+
+fn criteria(thresholds: &Thresholds) -> Vec<Criterion> {
+    vec![
+        Criterion {
+            measure: "prefix_matching".into(),
+            threshold: thresholds.prefix_matching,
+            unit: "share of attention".into(),
+            meaning: "attention to what followed earlier occurrences of the current token, on random tokens \
+                      or on repeated passages"
+                .into(),
+        },
+        Criterion {
+            measure: "ablation".into(),
+            threshold: thresholds.ablation,
+            unit: "nats".into(),
+            meaning: "rise of the loss on the second copy of random tokens when the head's result is set to zero"
+                .into(),
+        },
+    ]
+}
+
+/// The tables that scores are looked up in.
+struct Scores<'a> {
+    random: Option<&'a Table>,
+    passages: Option<&'a Table>,
+    previous: Option<&'a Table>,
+    ablation: Option<&'a Table>,
+    offsets: Option<&'a Table>,
+    last_step: u64,
+}
+
+impl Scores<'_> {
+    /// Every head that any table knows, in order.
+    fn heads(&self) -> Vec<Head> {
+        let tables = [self.random, self.passages, self.previous, self.ablation];
+        let mut heads: Vec<Head> = tables.into_iter().flatten().flat_map(|t| t.rows.iter().filter_map(|r| head_of(t, r))).collect();
+        heads.sort_unstable();
+        heads.dedup();
+        heads
+    }
+
+    /// The offset after an earlier occurrence that a head attends to most at the last checkpoint.
+    fn best_offset(&self, head: Head) -> Option<(i64, f64)> {
+        let table = self.offsets?;
+        let (step, offset, score) = (table.index("step")?, table.index("offset")?, table.index("score")?);
+        let of_head = |row: &&Vec<Cell>| {
+            head_of(table, row) == Some(head) && row[step] == Cell::from(self.last_step)
+        };
+        let rows = table.rows.iter().filter(of_head);
+        let pairs = rows.filter_map(|row| Some((row[offset].integer()?, row[score].number()?)));
+        pairs.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// The first checkpoint from which the head's prefix matching stayed at the threshold or above.
+    fn formed(&self, head: Head, threshold: f64) -> Option<(u64, u64)> {
+        let series = |table: Option<&Table>| -> Vec<(u64, u64, f64)> {
+            let Some(table) = table else { return Vec::new() };
+            let column = |name: &str| table.index(name);
+            let (Some(step), Some(tokens), Some(score)) = (column("step"), column("tokens"), column("score")) else {
+                return Vec::new();
+            };
+            let rows = table.rows.iter().filter(|row| head_of(table, row) == Some(head));
+            let point = |row: &Vec<Cell>| {
+                Some((row[step].integer()? as u64, row[tokens].integer()? as u64, row[score].number()?))
+            };
+            rows.filter_map(point).collect()
+        };
+        let (random, passages) = (series(self.random), series(self.passages));
+        let best = |&(step, tokens, score): &(u64, u64, f64)| {
+            let other = passages.iter().find(|p| p.0 == step).map_or(score, |p| p.2);
+            (step, tokens, score.max(other))
+        };
+        let points: Vec<(u64, u64, f64)> = random.iter().map(best).collect();
+        let stayed = points.iter().rev().take_while(|p| p.2 >= threshold);
+        stayed.last().map(|&(step, tokens, _)| (step, tokens))
+    }
+}
+
+fn head_of(table: &Table, row: &[Cell]) -> Option<Head> {
+    let index = |name: &str| row.get(table.index(name)?)?.integer();
+    Some((index("layer")? as usize, index("head")? as usize))
+}
+
+fn score(table: Option<&Table>, head: Head, step: u64) -> Option<f64> {
+    let table = table?;
+    let (at, score) = (table.index("step")?, table.index("score")?);
+    let row = table.rows.iter().find(|r| r[at] == Cell::from(step) && head_of(table, r) == Some(head))?;
+    row[score].number()
+}
+
+/// The interval between checkpoints in which the in-context-learning score fell most.
+fn phase_change(scores: &Table) -> Option<PhaseChange> {
+    let (step, tokens, score) = (scores.index("step")?, scores.index("tokens")?, scores.index("score")?);
+    let point = |row: &Vec<Cell>| {
+        Some((row[step].integer()? as u64, row[tokens].integer()? as u64, row[score].number()?))
+    };
+    let points: Vec<(u64, u64, f64)> = scores.rows.iter().filter_map(point).collect();
+    let pairs = points.iter().zip(points.iter().skip(1));
+    let (a, b) = pairs.min_by(|x, y| (x.1.2 - x.0.2).total_cmp(&(y.1.2 - y.0.2)))?;
+    let change = PhaseChange {
+        from_step: a.0,
+        from_tokens: a.1,
+        to_step: b.0,
+        to_tokens: b.1,
+        before: a.2,
+        after: b.2,
+    };
+    (change.after < change.before).then_some(change)
+}
+
+fn summary(
+    outcome: Outcome,
+    found: &[InductionHead],
+    shifted: &[ShiftedHead],
+    heads: &Table,
+    thresholds: &Thresholds,
+) -> String {
+    let best = |column: &str| heads.numbers(column).into_iter().filter(|x| x.is_finite()).fold(f64::NAN, f64::max);
+    let (random, passages) = (best("prefix_matching"), best("prefix_matching_passages"));
+    let strongest = random.max(passages);
+    match (outcome, found, shifted) {
+        (Outcome::Found, [first, rest @ ..], _) => {
+            let others = match rest.len() {
+                0 => String::new(),
+                1 => ", and one more head meets the criteria".into(),
+                n => format!(", and {n} more heads meet the criteria"),
+            };
+            format!(
+                "Head {}.{} is an induction head: it puts {:.2} of its attention on what followed earlier \
+                 occurrences of the current token, and without it the loss on repeated tokens rises by {:.2} nats{others}.",
+                first.layer,
+                first.head,
+                first.prefix_matching.max(first.prefix_matching_passages.unwrap_or(0.0)),
+                first.ablation,
+            )
+        }
+        (Outcome::NotFound, _, [first, ..]) => format!(
+            "No textbook induction head, but a shifted one: head {}.{} puts {:.2} of its attention {} positions \
+             after the previous occurrence, and without it the loss on repeated tokens rises by {:.2} nats.",
+            first.layer, first.head, first.attention, first.offset, first.ablation,
+        ),
+        (Outcome::NotFound, ..) => format!(
+            "No head is an induction head: the strongest prefix matching is {strongest:.2}, and {:.2} is needed \
+             together with a rise of {:.2} nats when the head is removed.",
+            thresholds.prefix_matching, thresholds.ablation,
+        ),
+        _ => "The evidence is incomplete: prefix matching and ablation have to be measured at the last checkpoint."
+            .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAST: u64 = 30;
+
+    fn analysis(probe: &str, parameters: &str, tables: Vec<Table>) -> Analysis {
+        let parameters = toml::from_str(parameters).unwrap();
+        let definition = String::new();
+        Analysis { format: 1, probe: probe.into(), id: probe.into(), definition, parameters, tables }
+    }
+
+    /// Scores of head 1.0 at steps 0, 10, 20, 30.
+    fn heads(scores: [f64; 4]) -> Vec<Table> {
+        let mut table =
+            Table::new("heads", &[("step", ""), ("tokens", ""), ("layer", ""), ("head", ""), ("score", "")]);
+        for (i, score) in scores.into_iter().enumerate() {
+            table.push([(10 * i).into(), (1000 * i).into(), 1usize.into(), 0usize.into(), score.into()]);
+        }
+        vec![table]
+    }
+
+    fn offsets(best: usize) -> Vec<Table> {
+        let columns = [("step", ""), ("tokens", ""), ("layer", ""), ("head", ""), ("offset", ""), ("score", "")];
+        let mut table = Table::new("offsets", &columns);
+        for offset in 0..5 {
+            let score = if offset == best { 0.9 } else { 0.02 };
+            let cells = [30usize.into(), 3000usize.into(), 1usize.into(), 0usize.into(), offset.into(), score.into()];
+            table.push(cells);
+        }
+        vec![table]
+    }
+
+    fn judge(matching: [f64; 4], ablation: f64, best_offset: usize) -> Verdict {
+        let random = "definition = \"olsson\"\ntokens = \"random\"\naverage = \"mass\"";
+        let analyses = [
+            analysis("prefix_matching", random, heads(matching)),
+            analysis("ablation", "tokens = \"random\"", heads([0.0, 0.0, 0.0, ablation])),
+            analysis("offset_profile", "tokens = \"random\"", offsets(best_offset)),
+        ];
+        verdict(&analyses, &Thresholds { prefix_matching: 0.3, ablation: 0.1 }, LAST)
+    }
+
+    #[test]
+    fn a_head_that_looks_and_matters_is_found_where_it_stayed() {
+        let verdict = judge([0.4, 0.1, 0.5, 0.8], 2.0, 1);
+        assert_eq!(verdict.verdict, Outcome::Found);
+        let head = &verdict.induction_heads[0];
+        assert_eq!((head.layer, head.head), (1, 0));
+        assert_eq!((head.formed_at_step, head.formed_at_tokens), (Some(20), Some(2000)));
+    }
+
+    #[test]
+    fn attention_without_effect_is_not_enough() {
+        assert_eq!(judge([0.0, 0.1, 0.5, 0.8], 0.01, 1).verdict, Outcome::NotFound);
+    }
+
+    #[test]
+    fn effect_without_attention_is_not_enough() {
+        let verdict = judge([0.0, 0.1, 0.1, 0.1], 2.0, 0);
+        assert_eq!(verdict.verdict, Outcome::NotFound);
+        assert!(verdict.shifted_heads.is_empty());
+    }
+
+    #[test]
+    fn a_shifted_head_is_named() {
+        let verdict = judge([0.0; 4], 2.0, 2);
+        assert_eq!(verdict.verdict, Outcome::NotFound);
+        assert_eq!(verdict.shifted_heads[0].offset, 2);
+        assert!(verdict.summary.contains("shifted"), "{}", verdict.summary);
+    }
+
+    #[test]
+    fn without_measurements_nothing_is_claimed() {
+        let thresholds = Thresholds { prefix_matching: 0.3, ablation: 0.1 };
+        let random = "definition = \"olsson\"\ntokens = \"random\"\naverage = \"mass\"";
+        let only = [analysis("prefix_matching", random, heads([0.9; 4]))];
+        assert_eq!(verdict(&only, &thresholds, LAST).verdict, Outcome::Inconclusive);
+        let early = [
+            analysis("prefix_matching", random, heads([0.9; 4])),
+            analysis("ablation", "tokens = \"random\"", heads([3.0; 4])),
+        ];
+        assert_eq!(verdict(&early, &thresholds, 31).verdict, Outcome::Inconclusive);
+        assert_eq!(verdict(&[], &thresholds, LAST).verdict, Outcome::NotFound);
+    }
+
+    #[test]
+    fn the_phase_change_is_the_steepest_fall() {
+        let mut scores = Table::new("scores", &[("step", ""), ("tokens", ""), ("score", "")]);
+        for (i, score) in [0.0, 0.1, -0.1, -0.7, -0.8].into_iter().enumerate() {
+            scores.push([(10 * i).into(), (1000 * i).into(), score.into()]);
+        }
+        let change = phase_change(&scores).unwrap();
+        assert_eq!((change.from_tokens, change.to_tokens), (2000, 3000));
+    }
+}
