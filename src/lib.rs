@@ -1,3 +1,4 @@
 //! Watch induction heads form: one TOML file in, a trained transformer, its probes and a report out.
 
+pub mod figures;
 pub mod record;
