@@ -57,10 +57,7 @@ fn page(
     });
     let level: Vec<f64> = level.collect();
     let values = bars.iter().map(|bar| bar.1).chain(level.iter().copied());
-    let axis = Axis::around(
-        values.chain([0.0]),
-        "rise of the loss on the second copy (nats a token)",
-    );
+    let axis = Axis::bars(values, "rise of the loss on the second copy (nats a token)");
     let (left, width) = (64.0, 560.0);
     let top = if level.is_empty() { 62.0 } else { 82.0 };
     let bottom = top + ROW * bars.len() as f64;

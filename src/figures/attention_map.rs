@@ -91,6 +91,12 @@ impl Tokens {
     }
 }
 
+/// Large while there is room, legible as long as there can be, to half a pixel.
+fn cell_size(tokens: f64) -> f64 {
+    let size = f64::max(840.0 / tokens, f64::min(1100.0 / tokens, 8.5));
+    (2.0 * size).round().clamp(12.0, 40.0) / 2.0
+}
+
 /// The pattern of one head over the tokens.
 struct Map<'a> {
     tokens: &'a Tokens,
@@ -160,7 +166,7 @@ impl<'a> Map<'a> {
         {
             return Ok(None);
         }
-        let cell = (2.0 * (1000.0 / n as f64)).round().clamp(12.0, 44.0) / 2.0;
+        let cell = cell_size(n as f64);
         let letters = (cell * 0.92).min(12.0);
         let labels = self
             .tokens

@@ -62,6 +62,15 @@ impl Axis {
         Axis::exactly(lo, hi, title)
     }
 
+    /// A linear axis for bars, little longer than the longest of them.
+    pub fn bars(values: impl IntoIterator<Item = f64>, title: &str) -> Self {
+        let (lo, hi) = range(values.into_iter().chain([0.0])).unwrap_or((0.0, 1.0));
+        let room = 0.02 * (hi - lo).max(1e-6);
+        let lo = if lo < 0.0 { lo - room } else { 0.0 };
+        let hi = if hi > 0.0 { hi + room } else { 0.0 };
+        Axis::exactly(lo, hi, title)
+    }
+
     /// A linear axis with these ends.
     pub fn exactly(lo: f64, hi: f64, title: &str) -> Self {
         let hi = if hi > lo { hi } else { lo + 1.0 };
@@ -100,11 +109,12 @@ impl Axis {
 
     /// Positions in the context, the first ones spread out.
     pub fn positions(values: impl IntoIterator<Item = f64>, title: &str) -> Self {
-        let hi = range(values).map_or(1.0, |(_, hi)| hi.max(1.0));
+        let (lo, hi) = range(values).unwrap_or((0.0, 1.0));
+        let lo = lo.max(0.0);
         Axis {
             title: title.to_string(),
-            lo: 0.0,
-            hi,
+            lo,
+            hi: hi.max(lo + 1.0),
             scale: Scale::Shifted(1.0),
         }
     }
@@ -113,7 +123,10 @@ impl Axis {
     pub fn at(&self, value: f64) -> f64 {
         let place = match self.scale {
             Scale::Linear => (value - self.lo) / (self.hi - self.lo),
-            Scale::Shifted(unit) => (value.max(0.0) / unit).ln_1p() / (self.hi / unit).ln_1p(),
+            Scale::Shifted(unit) => {
+                let place = |x: f64| (x.max(0.0) / unit).ln_1p();
+                (place(value) - place(self.lo)) / (place(self.hi) - place(self.lo))
+            }
         };
         if place.is_nan() {
             0.0
@@ -162,7 +175,7 @@ impl Axis {
         let wanted = std::iter::once(0.0)
             .chain(steps(&[1.0]))
             .chain(steps(&[5.0, 2.0]))
-            .filter(|&value| value <= self.hi);
+            .filter(|value| (self.lo..=self.hi).contains(value));
         for value in wanted {
             let place = |v: f64| self.at(v) * pixels;
             if ticks
@@ -176,7 +189,9 @@ impl Axis {
             }
         }
         let small = steps(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
-        let small: Vec<f64> = small.filter(|&value| value <= self.hi).collect();
+        let small: Vec<f64> = small
+            .filter(|value| (self.lo..=self.hi).contains(value))
+            .collect();
         for value in small {
             let roomy = |t: &Tick| ((self.at(t.value) - self.at(value)) * pixels).abs() >= 4.0;
             if ticks.iter().all(roomy) {

@@ -241,7 +241,8 @@ fn tidy(svg: &str, width: f64, height: f64, title: &str) -> String {
     lines.next(); // <svg …>
     tidy.push_str(&format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {} {}\" role=\"img\" stroke-linejoin=\"round\">\n{MARK}\n<title>{}</title>\n",
+         viewBox=\"0 0 {} {}\" role=\"img\" stroke-linejoin=\"round\">\n{MARK}\n<title>{}</title>\n\
+         <style>rect {{ shape-rendering: crispEdges }}</style>\n",
         unit(width),
         unit(height),
         text::escape_xml(&text::printable(title)),

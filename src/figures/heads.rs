@@ -135,5 +135,9 @@ pub fn series(heads: Vec<(Head, Vec<(f64, f64)>)>, colours: &Colours) -> Vec<Ser
             points,
         )
     });
+    let coloured = coloured.map(|series| Series {
+        dots: series.points.len() <= 48,
+        ..series
+    });
     grey.chain(coloured).collect()
 }

@@ -10,6 +10,8 @@ pub mod axis;
 pub mod canvas;
 pub mod chart;
 pub mod colour;
+pub mod heat;
+pub mod plot;
 pub mod tables;
 pub mod text;
 
@@ -17,7 +19,6 @@ pub mod ablation;
 pub mod attention_map;
 pub mod conv_weights;
 pub mod heads;
-pub mod heat;
 pub mod in_context_learning;
 pub mod loss;
 pub mod loss_by_position;

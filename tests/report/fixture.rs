@@ -8,7 +8,9 @@ use serde_json::json;
 /// Steps of the twelve checkpoints; 4096 tokens a step.
 pub const STEPS: [u64; 12] = [0, 8, 32, 100, 175, 250, 350, 500, 700, 1000, 1250, 1464];
 const SHARE: &str = "share of attention";
-const TEXT: &str = "<|endoftext|>|Mr|.| and| Mrs|.| Qu|imble|y| lived| at| the| end| of| the| lane|.|\n|Mr|.| Qu|imble|y| mended| clocks|,| and| Mrs|.| Qu|imble|y| grew| roses|.|\n|Nobody| had| ever| seen| Mr|.| and| Mrs|.| Qu|imble|y|\tquarrel|.";
+const TEXT: &str = "<|endoftext|>/Mr/./ and/ Mrs/./ Qu/imble/y/ lived/ at/ the/ end/ of/ the/ lane/./\n/Mr/.\
+    / Qu/imble/y/ mended/ clocks/,/ and/ Mrs/./ Qu/imble/y/ grew/ roses/./\n/Nobody/ had/ ever/ seen\
+    / Mr/./ and/ Mrs/./ Qu/imble/y/\tquarrel/.";
 
 /// What became of a made-up run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -266,7 +268,7 @@ pub fn record(fate: Fate) -> Record {
         "length = 25",
         vec![
             losses("losses", ["first_copy", "second_copy", ""], |s| {
-                [early(s) + 5.0, second(s), 0.0]
+                [7.9 + 0.1 * noise(s), second(s), 0.0]
             }),
             positions(move |s, p| if p > 26 { second(s) } else { 7.9 }, 50),
         ],
@@ -301,9 +303,7 @@ pub fn record(fate: Fate) -> Record {
             ),
         ],
     );
-    let tokens: Vec<&str> = TEXT.split('|').collect();
-    // `<|endoftext|>` itself holds the separator.
-    let tokens = [&["<|endoftext|>"], &tokens[3..]].concat();
+    let tokens: Vec<&str> = TEXT.split('/').collect();
     let mut analyses = vec![
         random,
         passages,
@@ -465,4 +465,36 @@ fn verdict(fate: Fate, layer: u64, strength: f64) -> Verdict {
         phase_change: (fate != Fate::CutShort).then_some(change),
         heads,
     }
+}
+
+/// The same run with four layers of eight heads, and only its last checkpoints.
+pub fn many_heads() -> Record {
+    let mut record = record(Fate::Formed);
+    record.name = "many_heads".into();
+    for analysis in &mut record.analyses {
+        let Some(table) = analysis.tables.iter_mut().find(|t| t.name == "heads") else {
+            continue;
+        };
+        table.rows.clear();
+        for (step, head) in STEPS
+            .into_iter()
+            .flat_map(|s| (0..32u64).map(move |h| (s, h)))
+        {
+            let strong = if head % 11 == 10 {
+                0.3 + 0.02 * head as f64
+            } else {
+                0.0
+            };
+            let score = 0.05 + strong * rise(step) + 0.06 * noise(step + 7 * head);
+            let (layer, head) = (head / 8, head % 8);
+            table.push([
+                step.into(),
+                (4096 * step).into(),
+                layer.into(),
+                head.into(),
+                score.into(),
+            ]);
+        }
+    }
+    record
 }
