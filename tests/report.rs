@@ -4,7 +4,7 @@
 mod fixture;
 
 use fixture::{Fate, attention_map, record};
-use indhead::figures;
+use indhead::report::{self, Template};
 
 /// Writes everything to `target/look` for a person to look at.
 #[test]
@@ -24,12 +24,8 @@ fn look() {
         let mut map = attention_map(&strange, 1, 0.4);
         map.id = "strange".into();
         record.analyses.push(map);
-        let drawn = figures::draw_all(&record);
-        assert!(drawn.failures.is_empty(), "{:?}", drawn.failures);
-        let folder = out.join(&record.name);
-        std::fs::create_dir_all(&folder).unwrap();
-        for figure in drawn.figures {
-            std::fs::write(folder.join(figure.name + ".svg"), figure.svg).unwrap();
-        }
+        let rendered = report::render(&record, &Template::default()).unwrap();
+        assert_eq!(rendered.warnings, Vec::<String>::new());
+        report::write(&rendered, &out.join(&record.name)).unwrap();
     }
 }

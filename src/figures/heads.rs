@@ -5,6 +5,7 @@ use super::canvas::Colour;
 use super::chart::{Chart, Mark, Series};
 use super::{Figure, FigureError, chart, colour, file_stem, tables};
 use crate::record::{Analysis, Record, Table};
+use std::collections::BTreeSet;
 
 /// Layer and head, from 0.
 pub type Head = [i64; 2];
@@ -14,20 +15,30 @@ pub fn name([layer, head]: Head) -> String {
     format!("{layer}.{head}")
 }
 
-/// The heads that stand out in some measure and have a colour of their own; the rest are grey.
+/// The heads that have a colour of their own: all where there are few, else those that stand out
+/// in some measure. The rest are grey.
 #[derive(Debug, Clone)]
 pub struct Colours(Vec<Head>);
 
 impl Colours {
-    /// Takes the strongest head of every measure, then the second of every measure, and so on.
+    /// Takes the strongest head of every measure, then the second of every measure, and so on, as
+    /// long as they reach a quarter of the strongest.
     pub fn of(record: &Record) -> Self {
         let tables = record.analyses.iter().filter_map(|a| a.table("heads"));
-        let rankings: Vec<Vec<Head>> = tables.map(ranking).collect();
+        let rankings: Vec<Vec<(Head, f64)>> = tables.map(ranking).collect();
+        let all: BTreeSet<Head> = rankings.iter().flatten().map(|(head, _)| *head).collect();
+        if all.len() <= colour::LINES.len() {
+            return Colours(all.into_iter().collect());
+        }
         let deepest = rankings.iter().map(Vec::len).max().unwrap_or(0);
         let mut chosen: Vec<Head> = Vec::new();
         for place in 0..deepest {
-            for head in rankings.iter().filter_map(|r| r.get(place)) {
-                if chosen.len() < colour::LINES.len() && !chosen.contains(head) {
+            for ranking in &rankings {
+                let Some((head, score)) = ranking.get(place) else {
+                    continue;
+                };
+                let stands_out = *score > 0.0 && *score >= 0.25 * ranking[0].1;
+                if stands_out && chosen.len() < colour::LINES.len() && !chosen.contains(head) {
                     chosen.push(*head);
                 }
             }
@@ -44,10 +55,10 @@ impl Colours {
 }
 
 /// The heads of the last checkpoint, highest score first; those without a score left out.
-pub fn ranking(table: &Table) -> Vec<Head> {
+pub fn ranking(table: &Table) -> Vec<(Head, f64)> {
     let mut scores = last(table).unwrap_or_default();
     scores.sort_by(|a, b| b.1.total_cmp(&a.1));
-    scores.into_iter().map(|(head, _)| head).collect()
+    scores
 }
 
 /// Every head's score at the last checkpoint, in the order of the heads.
