@@ -1,17 +1,22 @@
 //! Watch induction heads form: one TOML file in, a trained transformer, its probes and a report out.
+//!
+//! Data flows one way, and each room imports only from those above it in this list; `figures`,
+//! `report` and `diff` read nothing but `record` and know no device.
 
 pub mod error;
 pub mod files;
-pub mod model;
-pub mod ops;
-pub mod plan;
 pub mod random;
-pub mod record;
 pub mod spec;
-pub mod cli;
+pub mod plan;
+pub mod record;
+pub mod tokenizer;
 pub mod dataset;
+pub mod ops;
+pub mod model;
+pub mod training;
+pub mod probes;
+pub mod figures;
+pub mod report;
 pub mod diff;
 pub mod language;
-pub mod probes;
-pub mod tokenizer;
-pub mod training;
+pub mod cli;

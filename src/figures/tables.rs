@@ -1,0 +1,88 @@
+//! Numbers out of tables, whatever state they are in.
+
+use super::FigureError;
+use super::axis::drawable;
+use super::chart::Mark;
+use super::text;
+use crate::record::{Outcome, Record, Table};
+
+/// The named columns of every row, `NaN` where there is no number.
+pub fn numbers<const N: usize>(
+    table: &Table,
+    columns: [&str; N],
+) -> Result<Vec<[f64; N]>, FigureError> {
+    let mut at = [0; N];
+    for (at, column) in at.iter_mut().zip(columns) {
+        *at = table.index(column).ok_or_else(|| FigureError::NoColumn {
+            table: table.name.clone(),
+            column: column.to_string(),
+        })?;
+    }
+    let number = |row: &Vec<_>, i: usize| row.get(i).and_then(crate::record::Cell::number);
+    let row = |row: &Vec<_>| at.map(|i| number(row, i).unwrap_or(f64::NAN));
+    Ok(table.rows.iter().map(row).collect())
+}
+
+/// One column against another, from left to right.
+pub fn curve(table: &Table, x: &str, y: &str) -> Result<Vec<(f64, f64)>, FigureError> {
+    let rows = numbers(table, [x, y])?;
+    Ok(sorted(rows.into_iter().map(|[x, y]| (x, y)).collect()))
+}
+
+/// The points in the order of their horizontal places, those without one left out.
+pub fn sorted(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    points.retain(|p| drawable(p.0));
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    points
+}
+
+/// The number in the rows whose other columns are all of this group's: `(group, points)` in the
+/// order of the groups.
+pub fn grouped<const N: usize>(
+    rows: impl IntoIterator<Item = ([f64; N], (f64, f64))>,
+) -> Vec<([i64; N], Vec<(f64, f64)>)> {
+    let mut groups: std::collections::BTreeMap<[i64; N], Vec<(f64, f64)>> = Default::default();
+    for (group, point) in rows {
+        if group.iter().all(|&x| drawable(x)) {
+            groups
+                .entry(group.map(|x| x as i64))
+                .or_default()
+                .push(point);
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(group, points)| (group, sorted(points)))
+        .collect()
+}
+
+/// The step of the last checkpoint in a table.
+pub fn last_step(table: &Table) -> Option<f64> {
+    super::axis::range(table.numbers("step")).map(|(_, last)| last)
+}
+
+/// The phase change, where the verdict names one. Only where heads formed is it called that.
+pub fn phase_change(record: &Record) -> Option<Mark> {
+    let verdict = record.verdict.as_ref()?;
+    let change = verdict.phase_change.as_ref()?;
+    let (from, to) = (change.from_tokens as f64, change.to_tokens as f64);
+    let name = match verdict.verdict {
+        Outcome::Found => "phase change",
+        Outcome::NotFound | Outcome::Inconclusive => "in-context learning moves most",
+    };
+    let key = format!("{name}: {}–{} tokens", text::count(from), text::count(to));
+    Some(Mark::Band(from, to, key))
+}
+
+/// The threshold the verdict holds a measure to.
+pub fn threshold(record: &Record, measures: &[&str]) -> Option<Mark> {
+    let criteria = &record.verdict.as_ref()?.criteria;
+    let of = |measure: &&str| criteria.iter().find(|c| c.measure == **measure);
+    let criterion = measures.iter().find_map(of)?;
+    let unit = match criterion.unit.as_str() {
+        unit @ ("" | "nats") => unit,
+        _ => "", // the axis says it
+    };
+    let key = format!("the verdict's threshold: {} {unit}", criterion.threshold);
+    Some(Mark::Level(criterion.threshold, key.trim_end().to_string()))
+}

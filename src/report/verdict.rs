@@ -1,0 +1,216 @@
+//! The verdict in plain sentences, with the numbers it rests on.
+
+use super::context::{cell, heading};
+use super::escape;
+use crate::figures::text::{count, decimal};
+use crate::record::{Criterion, InductionHead, Outcome, PhaseChange, Record, ShiftedHead, Verdict};
+use serde::Serialize;
+
+/// What the evidence says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Words {
+    /// `found`, `not_found`, `inconclusive` or `none`.
+    pub outcome: String,
+    /// The verdict in a sentence or two.
+    pub lead: String,
+    /// What it rests on, a fact a sentence.
+    pub rests_on: Vec<String>,
+}
+
+/// What a head has to show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bar {
+    /// What is compared.
+    pub measure: String,
+    /// The least value that counts, with its unit.
+    pub threshold: String,
+    /// What it means.
+    pub meaning: String,
+}
+
+/// The criteria of the verdict.
+pub fn bars(record: &Record) -> Vec<Bar> {
+    let criteria = record.verdict.iter().flat_map(|v| &v.criteria);
+    let bar = |c: &Criterion| Bar {
+        measure: heading(&c.measure, ""),
+        threshold: format!("{} {}", c.threshold, escape::text(&c.unit))
+            .trim_end()
+            .to_string(),
+        meaning: escape::text(&c.meaning),
+    };
+    criteria.map(bar).collect()
+}
+
+/// The verdict of a run.
+pub fn words(record: &Record) -> Words {
+    let Some(verdict) = &record.verdict else {
+        return Words {
+            outcome: "none".to_string(),
+            lead: "**No verdict.** This run has none yet.".to_string(),
+            rests_on: Vec::new(),
+        };
+    };
+    let title = match (verdict.verdict, verdict.induction_heads.len()) {
+        (Outcome::Found, 0 | 1) => "Found: an induction head formed.".to_string(),
+        (Outcome::Found, n) => format!("Found: {n} induction heads formed."),
+        (Outcome::NotFound, _) => "Not found: no induction head formed.".to_string(),
+        (Outcome::Inconclusive, _) => "Inconclusive.".to_string(),
+    };
+    let mut rests_on: Vec<String> = verdict
+        .induction_heads
+        .iter()
+        .map(|head| formed(head, verdict))
+        .collect();
+    if verdict.induction_heads.is_empty() {
+        rests_on.extend(
+            verdict
+                .criteria
+                .iter()
+                .map(|criterion| best(criterion, verdict)),
+        );
+    }
+    rests_on.extend(verdict.shifted_heads.iter().map(shifted));
+    rests_on.extend(
+        verdict
+            .phase_change
+            .iter()
+            .map(|change| changed(change, verdict.verdict)),
+    );
+    rests_on.extend(copies(record));
+    Words {
+        outcome: verdict.verdict.name().to_string(),
+        lead: format!("**{title}** {}", escape::text(&verdict.summary))
+            .trim_end()
+            .to_string(),
+        rests_on,
+    }
+}
+
+fn threshold(verdict: &Verdict, measure: &str) -> String {
+    let criterion = verdict.criteria.iter().find(|c| c.measure == measure);
+    criterion.map_or(String::new(), |c| {
+        format!("; the threshold is {}", c.threshold)
+    })
+}
+
+fn formed(head: &InductionHead, verdict: &Verdict) -> String {
+    let passages = head
+        .prefix_matching_passages
+        .map_or(String::new(), |share| {
+            format!(", and {} on repeated passages of text", decimal(share, 2))
+        });
+    let since = match (head.formed_at_step, head.formed_at_tokens) {
+        (Some(step), Some(tokens)) => format!(
+            " Its prefix matching stays above the threshold from step {step} on ({} tokens).",
+            count(tokens as f64)
+        ),
+        (Some(step), None) => {
+            format!(" Its prefix matching stays above the threshold from step {step} on.")
+        }
+        _ => String::new(),
+    };
+    let copying = head.copying.map_or(String::new(), |score| {
+        format!(
+            " Its copying score is {} (from −1 to 1).",
+            decimal(score, 2)
+        )
+    });
+    format!(
+        "Head **{}.{}**: when a token of a repeated random sequence comes up again, {} of the \
+         head's attention lies on what followed the token before{passages}{}. Without the head the \
+         loss on the second copy {} nats{}.{copying}{since}",
+        head.layer,
+        head.head,
+        decimal(head.prefix_matching, 2),
+        threshold(verdict, "prefix_matching"),
+        moved(head.ablation),
+        threshold(verdict, "ablation"),
+    )
+}
+
+fn moved(rise: f64) -> String {
+    let way = if rise < 0.0 { "falls" } else { "rises" };
+    format!("{way} by {}", decimal(rise.abs(), 2))
+}
+
+/// The head that came closest to a criterion.
+fn best(criterion: &Criterion, verdict: &Verdict) -> String {
+    let heads = &verdict.heads;
+    let measure = heading(&criterion.measure, "");
+    let unit = match criterion.unit.as_str() {
+        "nats" => " nats",
+        _ => "",
+    };
+    let values = heads.numbers(&criterion.measure);
+    let finite = values
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| value.is_finite());
+    let Some((row, value)) = finite.max_by(|a, b| a.1.total_cmp(b.1)) else {
+        return format!(
+            "Not measured: {measure} (the threshold is {}{unit}).",
+            criterion.threshold
+        );
+    };
+    let name = |column: &str| heads.column(column).nth(row).map_or("?".to_string(), cell);
+    format!(
+        "The highest {measure} of any head is {}{unit} (head {}.{}); the threshold is {}{unit}.",
+        decimal(*value, 2),
+        name("layer"),
+        name("head"),
+        criterion.threshold,
+    )
+}
+
+fn shifted(head: &ShiftedHead) -> String {
+    format!(
+        "Head **{}.{}** is a *shifted* induction head: {} of its attention lies {} places after an \
+         earlier occurrence of the current token, where the textbook head looks 1 place after it. \
+         Without the head the loss on the second copy {} nats.",
+        head.layer,
+        head.head,
+        decimal(head.attention, 2),
+        head.offset,
+        moved(head.ablation),
+    )
+}
+
+fn changed(change: &PhaseChange, outcome: Outcome) -> String {
+    let (what, beside) = match outcome {
+        Outcome::Found => (
+            "Phase change: the",
+            " Olsson et al. (2022) saw the phase change of their models between 2.5 and 5 billion \
+             tokens, of small ones between 1 and 3 billion.",
+        ),
+        Outcome::NotFound | Outcome::Inconclusive => ("The", ""),
+    };
+    format!(
+        "{what} in-context-learning score (late loss minus early loss) moves most between {} and {} \
+         tokens (steps {} to {}), from {} to {} nats a token.{beside}",
+        count(change.from_tokens as f64),
+        count(change.to_tokens as f64),
+        change.from_step,
+        change.to_step,
+        decimal(change.before, 2),
+        decimal(change.after, 2),
+    )
+}
+
+/// The loss on both copies of a repeated sequence at the last checkpoint.
+fn copies(record: &Record) -> Option<String> {
+    let table = record.analysis("repeated_loss")?.table("losses")?;
+    let last = |column: &str| {
+        table
+            .numbers(column)
+            .last()
+            .copied()
+            .filter(|x| x.is_finite())
+    };
+    let (first, second) = (last("first_copy")?, last("second_copy")?);
+    Some(format!(
+        "On sequences shown twice, the trained model's loss is {} nats a token on the first copy \
+         and {} on the second.",
+        decimal(first, 2),
+        decimal(second, 2),
+    ))
+}
