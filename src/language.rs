@@ -5,7 +5,7 @@ use crate::model::{blocks, device};
 use crate::plan::keys;
 use crate::spec::{Kind, Language};
 use crate::training::{checkpoints, optimizer, schedule};
-use crate::{dataset, probes, tokenizer};
+use crate::{dataset, probes, report, tokenizer};
 use std::sync::LazyLock;
 
 /// The language as this program speaks it on this machine.
@@ -22,6 +22,7 @@ pub fn language() -> Language {
             ("probe", *PROBES),
         ],
         devices: device::available(),
+        templates: report::template_names(),
     }
 }
 

@@ -136,7 +136,8 @@ pub fn write_analyses(plan: &Plan, run: &RunDirectory, observer: &Observer<'_>) 
 pub fn render_run(run: &RunDirectory, reports: &Path) -> Result<PathBuf> {
     let record = run.record()?;
     let words = |e: pages::ReportError| Error::message(e.to_string());
-    let template = pages::Template::of(&record).map_err(words)?;
+    let named = record.plan.get("report").and_then(|r| r.get("template")).and_then(|t| t.as_str());
+    let template = pages::Template::find(named.unwrap_or("report"), Path::new("")).map_err(words)?;
     let rendered = pages::render(&record, &template).map_err(words)?;
     let folder = reports.join(&record.name);
     pages::write(&rendered, &folder).map_err(words)?;

@@ -61,8 +61,8 @@ pub fn compare(subjects: &[Subject], all: bool) -> Differences {
             continue;
         }
         let difference = Difference { key: key.clone(), values };
-        let under = |table: &&str| key == *table || key.strip_prefix(**table).is_some_and(|r| r.starts_with(['.', '['])); 
-        match COSMETIC.iter().any(|t| under(&t)) {
+        let under = |table: &str| key == table || key.strip_prefix(table).is_some_and(|r| r.starts_with(['.', '['])); 
+        match COSMETIC.iter().any(|t| under(t)) {
             true => found.cosmetic.push(difference),
             false => found.results.push(difference),
         }

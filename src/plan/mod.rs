@@ -8,7 +8,7 @@ pub mod keys;
 mod print;
 mod resolve;
 
-pub use resolve::{Evidence, Planned, plan};
+pub use resolve::{Evidence, Planned, period_fits, plan};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 

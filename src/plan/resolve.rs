@@ -90,6 +90,7 @@ impl Resolver<'_> {
             self.check(root, &["training", part.0], part.1, "kind", &facts);
         }
         self.analyses(root, &facts, evidence);
+        self.template(root);
     }
 
     fn name(&mut self, root: &Table) {
@@ -254,6 +255,25 @@ impl Resolver<'_> {
                 "use \"f32\"",
             );
         }
+    }
+
+    /// A template that is not built in is a file, relative to the spec that names it.
+    fn template(&mut self, root: &mut Table) {
+        let Some(Value::String(word)) = get_mut(root, &["report", "template"]) else { return };
+        if self.language.templates.contains(&word.as_str()) {
+            return;
+        }
+        let place = self.findings.places.nearest("report.template");
+        let folder = self.findings.sources.of(&place).folder.clone();
+        let path = folder.join(word.as_str());
+        if path.is_file() {
+            *word = std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned();
+            return;
+        }
+        let message = format!("there is no template {word:?}, and no file {}", path.display());
+        let built_in = self.language.templates.join(", ");
+        let help = format!("built in: {built_in}; or the path of a file, relative to the spec");
+        self.findings.error("report.template", message, help);
     }
 
     fn analyses(&mut self, root: &mut Table, facts: &Facts, evidence: &[Evidence]) {

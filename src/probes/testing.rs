@@ -2,6 +2,7 @@
 
 use super::{Context, Material, ProbeKind};
 use crate::error::Result;
+use crate::plan::Chosen;
 use crate::model::{Parameter, Patterns, Subject};
 use crate::random::{self, Stream};
 use crate::record::Table;
@@ -70,8 +71,9 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(n_ctx: usize, d_vocab: usize) -> Self {
-        let config = toml::from_str(&format!("kind = \"ids\"\nd_vocab = {d_vocab}")).unwrap();
-        let tokenizer = Tokenizer::of_ids(&config).unwrap();
+        let config = toml::from_str(&format!("d_vocab = {d_vocab}")).unwrap();
+        let chosen = Chosen { kind: "ids".into(), config };
+        let tokenizer = Tokenizer::from_keys(&chosen).unwrap();
         Bench { n_ctx, d_vocab, frequencies: vec![1; d_vocab], tokenizer }
     }
 

@@ -11,7 +11,7 @@ use crate::tokenizer::Tokenizer;
 /// If the tokenizer cannot read it.
 pub fn from_start(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
     let mut ids = vec![tokenizer.start()];
-    ids.extend(tokenizer.try_encode(text)?);
+    ids.extend(tokenizer.encode(text)?);
     Ok(ids)
 }
 

@@ -77,3 +77,8 @@ pub fn render(record: &Record, template: &Template) -> Result<Rendered, ReportEr
         warnings,
     })
 }
+
+/// The names of the built-in templates.
+pub fn template_names() -> Vec<&'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name).collect()
+}

@@ -185,6 +185,8 @@ pub struct Language {
     pub registries: Vec<(&'static str, &'static [&'static Kind])>,
     /// The devices this program can use here.
     pub devices: Vec<&'static str>,
+    /// The report templates that are built in.
+    pub templates: Vec<&'static str>,
 }
 
 impl Language {

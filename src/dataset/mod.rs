@@ -1,0 +1,214 @@
+//! What a model reads: text tokenised once into a store, or sequences made on the spot.
+
+mod documents;
+mod repeated_random;
+mod sequences;
+mod store;
+mod stories;
+mod text;
+
+pub use crate::tokenizer::Event;
+
+use crate::error::{Error, Result};
+use crate::plan::{Chosen, Plan};
+use crate::random::{self, Stream};
+use crate::spec::Kind;
+use crate::tokenizer::{Tokenizer, learned};
+use documents::Documents;
+use sequences::tiled;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use store::Store;
+
+/// The kinds of dataset.
+pub const KINDS: &[&DatasetKind] = &[&text::KIND, &stories::KIND, &repeated_random::KIND];
+
+/// A kind of dataset.
+#[derive(Debug)]
+pub struct DatasetKind {
+    /// Name, documentation, keys, checks.
+    pub kind: Kind,
+    /// Where its sequences come from.
+    pub source: Source,
+}
+
+/// Where sequences come from.
+#[derive(Debug)]
+pub enum Source {
+    /// Documents of text, tokenised into a store; given the plan's seed.
+    Documents(fn(&Chosen, u64, &mut dyn FnMut(Event)) -> Result<Box<dyn Documents>>),
+    /// A sequence of so many tokens, made from a stream.
+    Sequences(fn(&Plan, &mut Stream, usize) -> Vec<usize>),
+}
+
+/// What was read, for provenance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The kind of dataset.
+    pub kind: String,
+    /// Where it was found, if it was anywhere.
+    pub path: Option<String>,
+    /// Documents read.
+    pub documents: u64,
+    /// Bytes of text read.
+    pub bytes: u64,
+    /// Tokens, training and held out.
+    pub tokens: u64,
+    /// Files passed over: binary, or not to be read.
+    pub skipped: u64,
+    /// Documents with invalid UTF-8, which was replaced.
+    pub replaced: u64,
+    /// blake3 of ids and document boundaries; empty for sequences made on the spot.
+    pub digest: String,
+}
+
+/// A dataset, ready to be read from.
+#[derive(Debug)]
+pub struct Dataset {
+    plan: Plan,
+    tokenizer: Tokenizer,
+    summary: Summary,
+    frequencies: Vec<u64>,
+    from: From,
+}
+
+#[derive(Debug)]
+enum From {
+    Store(Store),
+    Sequences(fn(&Plan, &mut Stream, usize) -> Vec<usize>),
+}
+
+fn kind(chosen: &Chosen) -> Result<&'static DatasetKind> {
+    let found = KINDS.iter().copied().find(|k| k.kind.name == chosen.kind);
+    found.ok_or_else(|| Error::message(format!("there is no dataset {:?} in this version", chosen.kind)))
+}
+
+/// The plan's tokenizer alone: learned, or found in the cache.
+///
+/// # Errors
+/// If the text it learns from cannot be read.
+pub fn open_tokenizer(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Tokenizer> {
+    match kind(&plan.dataset)?.source {
+        Source::Sequences(_) => Tokenizer::from_keys(&plan.tokenizer),
+        Source::Documents(open) => {
+            let documents = open(&plan.dataset, plan.seed, events)?;
+            tokenizer_for(plan, &*documents, cache, events)
+        }
+    }
+}
+
+fn tokenizer_for(
+    plan: &Plan,
+    documents: &dyn Documents,
+    cache: &Path,
+    events: &mut dyn FnMut(Event),
+) -> Result<Tokenizer> {
+    let mut sample = |bytes, events: &mut dyn FnMut(Event)| documents::sample(documents, bytes, events);
+    learned(&plan.tokenizer, cache, documents.identity(), &mut sample, events)
+}
+
+impl Dataset {
+    /// Opens a plan's dataset: learns or finds the tokenizer, tokenises or finds the store.
+    ///
+    /// # Errors
+    /// If nothing can be read, or it is less than two sequences.
+    pub fn open(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Dataset> {
+        let plan = plan.clone();
+        let open = match kind(&plan.dataset)?.source {
+            Source::Documents(open) => open,
+            Source::Sequences(make) => {
+                let tokenizer = Tokenizer::from_keys(&plan.tokenizer)?;
+                let mut frequencies = vec![1; plan.d_vocab()];
+                frequencies[tokenizer.start() as usize] = 0;
+                let summary = Summary {
+                    kind: plan.dataset.kind.clone(),
+                    path: None,
+                    documents: 0,
+                    bytes: 0,
+                    tokens: plan.tokens_at(plan.training.steps),
+                    skipped: 0,
+                    replaced: 0,
+                    digest: String::new(),
+                };
+                return Ok(Dataset { plan, tokenizer, summary, frequencies, from: From::Sequences(make) });
+            }
+        };
+        let documents = open(&plan.dataset, plan.seed, events)?;
+        let tokenizer = tokenizer_for(&plan, &*documents, cache, events)?;
+        let window = plan.architecture.n_ctx + 1;
+        let store = Store::open(&*documents, &tokenizer, window, cache, events)?;
+        let summary = Summary {
+            kind: plan.dataset.kind.clone(),
+            path: plan.dataset.config.get("path").and_then(|p| p.as_str()).map(str::to_string),
+            ..store.facts.summary.clone()
+        };
+        let frequencies = store.facts.frequencies.clone();
+        Ok(Dataset { plan, tokenizer, summary, frequencies, from: From::Store(store) })
+    }
+
+    /// Text to tokens and back.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// What was read.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// How often each token occurs in the training part, `[d_vocab]`.
+    pub fn frequencies(&self) -> &[u64] {
+        &self.frequencies
+    }
+
+    /// The windows of a step (from 0), `[batch_size, n_ctx + 1]`: a function of the seed and the step.
+    pub fn batch(&self, step: u64) -> Vec<usize> {
+        let mut rng = random::stream(self.plan.seed, "batches", step);
+        let rows = 0..self.plan.training.batch_size;
+        rows.flat_map(|_| self.sequence(&mut rng)).collect()
+    }
+
+    /// One training window of `n_ctx + 1` tokens, of the kind that `repeat` draws.
+    fn sequence(&self, rng: &mut Stream) -> Vec<usize> {
+        let width = self.plan.architecture.n_ctx + 1;
+        let store = match &self.from {
+            From::Sequences(make) => return make(&self.plan, rng, width),
+            From::Store(store) => store,
+        };
+        let repeat = self.plan.repeat();
+        let draw = random::unit(rng);
+        if draw < repeat.passages {
+            let period = sequences::period(rng, repeat.period);
+            tiled(&store.training(rng, period), width)
+        } else if draw < repeat.passages + repeat.random {
+            let period = sequences::period(rng, repeat.period);
+            tiled(&self.random_tokens(rng, period), width)
+        } else {
+            store.training(rng, width)
+        }
+    }
+
+    fn random_tokens(&self, rng: &mut Stream, count: usize) -> Vec<usize> {
+        sequences::uniform(rng, self.plan.d_vocab(), self.tokenizer.start() as usize, count)
+    }
+
+    /// Plain held-out windows of `n_ctx + 1` tokens, evenly spread; fewer where there is less text.
+    pub fn validation(&self, count: usize) -> Vec<Vec<usize>> {
+        let width = self.plan.architecture.n_ctx + 1;
+        match &self.from {
+            From::Store(store) => store.validation(count, width),
+            From::Sequences(make) => {
+                let mut rng = random::stream(self.plan.seed, "validation", 0);
+                (0..count).map(|_| make(&self.plan, &mut rng, width)).collect()
+            }
+        }
+    }
+
+    /// Held-out passages without a start token inside; none if the dataset is not text.
+    pub fn passages(&self, rng: &mut Stream, count: usize, length: usize) -> Vec<Vec<usize>> {
+        match &self.from {
+            From::Store(store) => store.passages(rng, count, length, self.tokenizer.start()),
+            From::Sequences(_) => Vec::new(),
+        }
+    }
+}
