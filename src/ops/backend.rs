@@ -158,7 +158,20 @@ pub trait Backend: Device<f32> {
     }
 }
 
-impl Backend for Cpu {}
+impl Backend for Cpu {
+    fn linear(
+        x: Stream<Self>,
+        w: &Flat<Self>,
+        b: Option<&Flat<Self>>,
+        d_out: usize,
+    ) -> Result<Stream<Self>, Self> {
+        linear::fused(x, w, b, d_out)
+    }
+
+    fn heads_linear(x: Stream<Self>, w: &Flat<Self>, n_heads: usize) -> Result<Stream<Self>, Self> {
+        linear::fused_heads(x, w, n_heads)
+    }
+}
 
 #[cfg(feature = "cuda")]
 impl Backend for dfdx::prelude::Cuda {}

@@ -1,0 +1,15 @@
+//! What the fused forms on the processor are made of.
+//!
+//! Laws of the fused forms: work is cut into pieces by shape alone, never by the number of threads; a sum over
+//! pieces is taken in the order of the pieces; so the same inputs give the same bits on any number of threads.
+//! Vector instructions are chosen at run time.
+
+mod buffer;
+mod parallel;
+mod product;
+mod simd;
+
+pub(super) use buffer::{Buffer, copy, output, read, take_gradient};
+pub(super) use parallel::{add_in_order, chunk_of, for_chunks, map_chunks};
+pub(super) use product::{Matrix, add_column_sums, add_inner_product, multiply, rows_product};
+pub(super) use simd::{LANES, Level, add_rows, dot, exp, fma, level, vectorized};
