@@ -171,6 +171,35 @@ impl Backend for Cpu {
     fn heads_linear(x: Stream<Self>, w: &Flat<Self>, n_heads: usize) -> Result<Stream<Self>, Self> {
         linear::fused_heads(x, w, n_heads)
     }
+
+    fn linear_cross_entropy(
+        x: Stream<Self>,
+        w_u: &Flat<Self>,
+        layout: Unembedding,
+        d_vocab: usize,
+        targets: &[usize],
+    ) -> Result<Taped<(), Self>, Self> {
+        linear_cross_entropy::fused(x, w_u, layout, d_vocab, targets)
+    }
+
+    fn token_losses(
+        x: &Values<Self>,
+        w_u: &Flat<Self>,
+        layout: Unembedding,
+        d_vocab: usize,
+        targets: &[usize],
+    ) -> Result<Vec<f32>, Self> {
+        linear_cross_entropy::fused_token_losses(x, w_u, layout, d_vocab, targets)
+    }
+
+    fn logits(
+        x: &Values<Self>,
+        w_u: &Flat<Self>,
+        layout: Unembedding,
+        d_vocab: usize,
+    ) -> Result<Values<Self>, Self> {
+        linear_cross_entropy::fused_logits(x, w_u, layout, d_vocab)
+    }
 }
 
 #[cfg(feature = "cuda")]

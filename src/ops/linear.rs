@@ -8,6 +8,7 @@
 
 use super::cpu::{
     Matrix, add_column_sums, add_inner_product, copy, output, read, rows_product, take_gradient,
+    transpose,
 };
 use super::{Backend, Flat, Result, Stream};
 use dfdx::prelude::*;
@@ -116,7 +117,8 @@ fn map(
         let mut d_w = vec![0.0; d_in * d_out];
         add_inner_product(&mut d_w, &x_values, &d_y, (d_in, d_out));
         add_gradient(&d_w, grads.get_or_alloc_mut(&w)?);
-        let rows = Matrix::rows(&matrix, d_out).transposed();
+        let matrix = transpose(&matrix, (d_in, d_out));
+        let rows = Matrix::rows(&matrix, d_in);
         rows_product(grads.get_or_alloc_mut(&x)?, true, &d_y, rows, (d_out, d_in));
         Ok(())
     });

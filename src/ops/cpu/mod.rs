@@ -9,7 +9,9 @@ mod parallel;
 mod product;
 mod simd;
 
-pub(super) use buffer::{Buffer, copy, output, read, take_gradient};
-pub(super) use parallel::{add_in_order, chunk_of, for_chunks, map_chunks};
-pub(super) use product::{Matrix, add_column_sums, add_inner_product, multiply, rows_product};
+pub(super) use buffer::{copy, output, read, take_gradient};
+pub(super) use parallel::{for_chunks, map_chunks};
+pub(super) use product::{
+    Matrix, add_column_sums, add_inner_product, multiply, rows_product, transpose,
+};
 pub(super) use simd::{LANES, Level, add_rows, dot, exp, fma, level, vectorized};

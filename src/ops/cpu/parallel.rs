@@ -21,12 +21,16 @@ pub fn for_chunks(values: &mut [f32], len: usize, f: impl Fn(usize, &mut [f32]) 
     }
 }
 
-/// `f(i)` for `i` below `count`, in order.
-pub fn map_chunks<R: Send>(count: usize, f: impl Fn(usize) -> R + Send + Sync) -> Vec<R> {
-    if count <= 1 {
-        (0..count).map(f).collect()
+/// `f` of every piece, in order.
+pub fn map_chunks<P: Send, R: Send>(
+    pieces: impl Iterator<Item = P>,
+    f: impl Fn(P) -> R + Send + Sync,
+) -> Vec<R> {
+    let pieces: Vec<P> = pieces.collect();
+    if pieces.len() <= 1 {
+        pieces.into_iter().map(f).collect()
     } else {
-        (0..count).into_par_iter().map(f).collect()
+        pieces.into_par_iter().map(f).collect()
     }
 }
 

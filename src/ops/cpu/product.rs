@@ -89,11 +89,10 @@ pub fn rows_product(c: &mut [f32], keep: bool, a: &[f32], b: Matrix, (k, n): (us
 
 /// `c += aᵀ b`: a `[rows, m]`, b `[rows, n]`, c `[m, n]`, all row-major.
 pub fn add_inner_product(c: &mut [f32], a: &[f32], b: &[f32], (m, n): (usize, usize)) {
-    let rows = a.len() / m.max(1);
-    let parts = map_chunks(rows.div_ceil(ROWS), |i| {
-        let rows = ROWS.min(rows - i * ROWS);
-        let a = Matrix::rows(&a[i * ROWS * m..], m).transposed();
-        let b = Matrix::rows(&b[i * ROWS * n..], n);
+    let pieces = a.chunks((ROWS * m).max(1)).zip(b.chunks((ROWS * n).max(1)));
+    let parts = map_chunks(pieces, |(a, b)| {
+        let rows = a.len() / m;
+        let (a, b) = (Matrix::rows(a, m).transposed(), Matrix::rows(b, n));
         let mut part = vec![0.0; m * n];
         multiply((&mut part, n), false, 1.0, (a, b), (m, rows, n));
         part
@@ -104,13 +103,29 @@ pub fn add_inner_product(c: &mut [f32], a: &[f32], b: &[f32], (m, n): (usize, us
 /// `sum += Σ_rows a`: a `[rows, n]`, sum `[n]`.
 pub fn add_column_sums(sum: &mut [f32], a: &[f32]) {
     let n = sum.len().max(1);
-    let parts = map_chunks((a.len() / n).div_ceil(ROWS), |i| {
+    let parts = map_chunks(a.chunks(ROWS * n), |a| {
         let mut part = vec![0.0; n];
-        let a = &a[i * ROWS * n..];
-        add_rows(&mut part, &a[..a.len().min(ROWS * n)]);
+        add_rows(&mut part, a);
         part
     });
     add_in_order(sum, &parts);
+}
+
+/// `aᵀ`, row-major: a `[rows, columns]`.
+pub fn transpose(a: &[f32], (rows, columns): (usize, usize)) -> Vec<f32> {
+    const TILE: usize = 16;
+    let mut t = vec![0.0; a.len()];
+    for_chunks(&mut t, TILE * rows, |i, t| {
+        for first in (0..rows).step_by(TILE) {
+            for (column, t) in t.chunks_mut(rows).enumerate() {
+                let tile = &mut t[first..rows.min(first + TILE)];
+                for (row, t) in tile.iter_mut().enumerate() {
+                    *t = a[(first + row) * columns + i * TILE + column];
+                }
+            }
+        }
+    });
+    t
 }
 
 #[cfg(test)]
@@ -140,6 +155,8 @@ mod tests {
                     (y, w, s)
                 })
             };
+            let t = transpose(&a, (rows, k));
+            assert!((0..rows * k).all(|i| t[i % k * rows + i / k] == a[i]));
             let (y, w, s) = run(1);
             assert!(run(2) == run(1) && run(3) == run(1));
             let sum = |count: usize, f: &dyn Fn(usize) -> f32| {
