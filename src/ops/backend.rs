@@ -172,6 +172,15 @@ impl Backend for Cpu {
         linear::fused_heads(x, w, n_heads)
     }
 
+    fn causal_attention(
+        q: Stream<Self>,
+        k: Stream<Self>,
+        v: Stream<Self>,
+        options: &Attention<'_, Self>,
+    ) -> Result<(Stream<Self>, Option<Pattern<Self>>), Self> {
+        causal_attention::fused(q, k, v, options)
+    }
+
     fn linear_cross_entropy(
         x: Stream<Self>,
         w_u: &Flat<Self>,

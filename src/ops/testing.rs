@@ -36,13 +36,13 @@ pub fn outcome(inputs: &[Flat<Cpu>], operation: Operation) -> Outcome {
     Outcome { values, gradients }
 }
 
-/// `|a - b| <= tolerance * (largest |b| + |b|)` everywhere.
+/// `|a - b| <= tolerance * (largest |b| + |b|) + 1e-6` everywhere.
 #[track_caller]
 pub fn assert_close(a: &[f32], b: &[f32], tolerance: f32, what: &str) {
     assert_eq!(a.len(), b.len(), "{what}: lengths");
     let scale = b.iter().fold(0f32, |m, b| m.max(b.abs()));
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
-        let far = (a - b).abs() > tolerance * (scale + b.abs()) + 1e-30;
+        let far = (a - b).abs() > tolerance * (scale + b.abs()) + 1e-6;
         assert!(
             !far && a.is_finite(),
             "{what}[{i}]: {a} is not {b} (scale {scale})"

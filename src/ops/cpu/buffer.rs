@@ -108,6 +108,24 @@ pub fn take_gradient<S: Shape>(
     Ok(std::mem::take(&mut **grads.get_or_alloc_mut(tensor)?))
 }
 
+/// Puts back what [`take_gradient`] took.
+pub fn put_gradient<S: Shape>(
+    grads: &mut Gradients<f32, Cpu>,
+    tensor: &Tensor<S, f32, Cpu>,
+    gradient: Vec<f32>,
+) -> Result<(), CpuError> {
+    let entry = grads.get_or_alloc_mut(tensor)?;
+    if entry.is_empty() {
+        **entry = gradient;
+    } else {
+        entry
+            .iter_mut()
+            .zip(&gradient)
+            .for_each(|(sum, part)| *sum += part);
+    }
+    Ok(())
+}
+
 fn remember(buffer: Buffer) -> Arc<Buffer> {
     let id = buffer.id;
     let buffer = Arc::new(buffer);

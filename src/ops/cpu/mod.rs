@@ -9,8 +9,8 @@ mod parallel;
 mod product;
 mod simd;
 
-pub(super) use buffer::{copy, output, read, take_gradient};
-pub(super) use parallel::{for_chunks, map_chunks};
+pub(super) use buffer::{copy, output, put_gradient, read, take_gradient};
+pub(super) use parallel::{for_chunks, map_chunks, map_tasks};
 pub(super) use product::{
     Matrix, add_column_sums, add_inner_product, multiply, rows_product, transpose,
 };

@@ -26,11 +26,20 @@ pub fn map_chunks<P: Send, R: Send>(
     pieces: impl Iterator<Item = P>,
     f: impl Fn(P) -> R + Send + Sync,
 ) -> Vec<R> {
-    let pieces: Vec<P> = pieces.collect();
-    if pieces.len() <= 1 {
-        pieces.into_iter().map(f).collect()
+    map_tasks(pieces, || (), |(), piece| f(piece))
+}
+
+/// `f` of every task, in order, with something to work in for each run of tasks on a thread.
+pub fn map_tasks<P: Send, W, R: Send>(
+    tasks: impl Iterator<Item = P>,
+    work: impl Fn() -> W + Send + Sync,
+    f: impl Fn(&mut W, P) -> R + Send + Sync,
+) -> Vec<R> {
+    let tasks: Vec<P> = tasks.collect();
+    if tasks.len() <= 1 {
+        tasks.into_iter().map(|task| f(&mut work(), task)).collect()
     } else {
-        pieces.into_par_iter().map(f).collect()
+        tasks.into_par_iter().map_init(work, f).collect()
     }
 }
 
