@@ -209,6 +209,36 @@ impl Backend for Cpu {
     ) -> Result<Values<Self>, Self> {
         linear_cross_entropy::fused_logits(x, w_u, layout, d_vocab)
     }
+
+    fn layer_norm(
+        x: Stream<Self>,
+        gain: &Flat<Self>,
+        bias: &Flat<Self>,
+    ) -> Result<Stream<Self>, Self> {
+        normalize::fused_layer_norm(x, gain, bias)
+    }
+
+    fn rms_norm(x: Stream<Self>, gain: &Flat<Self>) -> Result<Stream<Self>, Self> {
+        normalize::fused_rms_norm(x, gain)
+    }
+
+    fn embedding(
+        tokens: &[usize],
+        batch: usize,
+        position: usize,
+        w_e: &Flat<Self>,
+        d_model: usize,
+    ) -> Result<Stream<Self>, Self> {
+        embedding::fused(tokens, batch, position, w_e, d_model)
+    }
+
+    fn add_positions(x: Stream<Self>, w_pos: &Flat<Self>) -> Result<Stream<Self>, Self> {
+        embedding::fused_add_positions(x, w_pos)
+    }
+
+    fn add(a: Stream<Self>, b: Stream<Self>) -> Result<Stream<Self>, Self> {
+        residual::fused(a, b)
+    }
 }
 
 #[cfg(feature = "cuda")]

@@ -3,7 +3,7 @@
 //! `dV = Pᵀ dZ`, `dP = dZ Vᵀ`, `dS = P ∘ (dP - δ)` with `δ_i = dz_i · z_i`, `dQ = dS K / √d_head`,
 //! `dK = dSᵀ Q / √d_head`, and the bias of a distance gets the sum of `dS` along its diagonal.
 
-use super::super::cpu::{LANES, Matrix, exp, fma, multiply, vectorized};
+use super::super::cpu::{LANES, Matrix, exp, fma, multiply, sum_lanes, vectorized};
 use super::forward::{BLOCK, stride};
 use super::heads::{Columns, Making, Rows, Sizes};
 
@@ -150,18 +150,7 @@ vectorized! {
     /// `products[i] = a[i] · b[i]` for rows of `length`, `stride` apart.
     fn row_products(a: &[f32], b: &[f32], stride: usize, length: usize, products: &mut [f32]) {
         for (product, (a, b)) in products.iter_mut().zip(a.chunks(stride).zip(b.chunks(stride))) {
-            let mut sums = [0.0; LANES];
-            let (a, b) = (&a[..length], &b[..length]);
-            let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-            for (a, b) in a.iter().zip(b) {
-                for l in 0..LANES {
-                    sums[l] = fma::<FMA>(a[l], b[l], sums[l]);
-                }
-            }
-            for (l, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-                sums[l] = fma::<FMA>(*a, *b, sums[l]);
-            }
-            *product = sums.iter().sum();
+            *product = sum_lanes([&a[..length], &b[..length]], |sum, [a, b]| fma::<FMA>(a, b, sum));
         }
     }
 }

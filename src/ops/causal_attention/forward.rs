@@ -1,6 +1,6 @@
 //! The forward pass of a head: blocks of queries against all keys before them.
 
-use super::super::cpu::{LANES, Matrix, exp, multiply, vectorized};
+use super::super::cpu::{LANES, Matrix, exp, greatest, multiply, vectorized};
 use super::heads::{Columns, Making, Rows, Sizes};
 
 /// Queries in a block.
@@ -125,13 +125,7 @@ vectorized! {
                     *score += bias;
                 }
             }
-            let mut greatest = [f32::NEG_INFINITY; LANES];
-            for x in seen.as_chunks::<LANES>().0 {
-                for l in 0..LANES {
-                    greatest[l] = if x[l] > greatest[l] { x[l] } else { greatest[l] };
-                }
-            }
-            let greatest = greatest.iter().fold(f32::NEG_INFINITY, |m, x| m.max(*x));
+            let greatest = greatest(seen);
             let mut sums = [0.0; LANES];
             for x in seen.as_chunks_mut::<LANES>().0 {
                 for l in 0..LANES {

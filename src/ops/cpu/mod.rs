@@ -10,8 +10,10 @@ mod product;
 mod simd;
 
 pub(super) use buffer::{copy, output, put_gradient, read, take_gradient};
-pub(super) use parallel::{for_chunks, map_chunks, map_tasks};
+pub(super) use parallel::{add_in_order, for_chunks, map_chunks, map_tasks};
 pub(super) use product::{
     Matrix, add_column_sums, add_inner_product, multiply, rows_product, transpose,
 };
-pub(super) use simd::{LANES, Level, add_rows, dot, exp, fma, level, vectorized};
+pub(super) use simd::{
+    LANES, Level, add_rows, dot, exp, fma, greatest, level, sum_lanes, vectorized,
+};

@@ -100,21 +100,50 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     fma::<FMA>(p, r * r, r + 1.0) * power
 }
 
+/// Folds slices of one length together in lanes, and sums the lanes.
+#[inline(always)]
+pub fn sum_lanes<const N: usize>(slices: [&[f32]; N], f: impl Fn(f32, [f32; N]) -> f32) -> f32 {
+    let mut sums = [0.0; LANES];
+    let parts = slices.map(|slice| slice.as_chunks::<LANES>());
+    let count = parts.iter().map(|part| part.0.len()).min().unwrap_or(0);
+    let lanes = parts.map(|part| &part.0[..count]);
+    for i in 0..count {
+        for l in 0..LANES {
+            sums[l] = f(sums[l], lanes.map(|lanes| lanes[i][l]));
+        }
+    }
+    let rest = parts.map(|part| part.1);
+    let count = rest.iter().map(|rest| rest.len()).min().unwrap_or(0);
+    for (l, sum) in sums.iter_mut().enumerate().take(count) {
+        *sum = f(*sum, rest.map(|rest| rest[l]));
+    }
+    sums.iter().sum()
+}
+
+/// The greatest of the numbers.
+#[inline(always)]
+pub fn greatest(slice: &[f32]) -> f32 {
+    let mut greatest = [f32::NEG_INFINITY; LANES];
+    let (lanes, rest) = slice.as_chunks::<LANES>();
+    for x in lanes {
+        for l in 0..LANES {
+            greatest[l] = if x[l] > greatest[l] {
+                x[l]
+            } else {
+                greatest[l]
+            };
+        }
+    }
+    greatest
+        .iter()
+        .chain(rest)
+        .fold(f32::NEG_INFINITY, |m, x| m.max(*x))
+}
+
 vectorized! {
-    /// Sum of the products, in lanes.
+    /// Sum of the products.
     pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-        let mut sums = [0.0; LANES];
-        let (a_lanes, a_rest) = a.as_chunks::<LANES>();
-        let (b_lanes, b_rest) = b.as_chunks::<LANES>();
-        for (a, b) in a_lanes.iter().zip(b_lanes) {
-            for l in 0..LANES {
-                sums[l] = fma::<FMA>(a[l], b[l], sums[l]);
-            }
-        }
-        for (l, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-            sums[l] = fma::<FMA>(*a, *b, sums[l]);
-        }
-        sums.iter().sum()
+        sum_lanes([a, b], |sum, [a, b]| fma::<FMA>(a, b, sum))
     }
 }
 

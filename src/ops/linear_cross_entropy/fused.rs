@@ -4,8 +4,8 @@
 //! `gᵀ x` to their rows of `dW_Uᵀ`, so that every sum is over the tokens in their order.
 
 use super::super::cpu::{
-    LANES, Matrix, copy, exp, for_chunks, map_chunks, multiply, output, read, rows_product,
-    take_gradient, transpose, vectorized,
+    LANES, Matrix, copy, exp, for_chunks, greatest, map_chunks, multiply, output, read,
+    rows_product, take_gradient, transpose, vectorized,
 };
 use super::super::{Flat, Result, Taped, Values};
 use super::{Stream, Unembedding};
@@ -119,15 +119,7 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
 vectorized! {
     /// Turns logits into `weight * softmax` and returns the logarithm of the sum of their exponentials.
     fn softmax(logits: &mut [f32], weight: f32) -> f32 {
-        let mut greatest = [f32::NEG_INFINITY; LANES];
-        let (lanes, rest) = logits.as_chunks::<LANES>();
-        for x in lanes {
-            for l in 0..LANES {
-                greatest[l] = if x[l] > greatest[l] { x[l] } else { greatest[l] };
-            }
-        }
-        let greatest = greatest.iter().chain(rest).fold(f32::NEG_INFINITY, |m, x| m.max(*x));
-
+        let greatest = greatest(logits);
         let mut sums = [0.0; LANES];
         let (lanes, rest) = logits.as_chunks_mut::<LANES>();
         for x in lanes {
