@@ -239,6 +239,16 @@ impl Backend for Cpu {
     fn add(a: Stream<Self>, b: Stream<Self>) -> Result<Stream<Self>, Self> {
         residual::fused(a, b)
     }
+
+    fn causal_conv1d(
+        x: Stream<Self>,
+        w: &Flat<Self>,
+        b: &Flat<Self>,
+        kernel_size: usize,
+        depthwise: bool,
+    ) -> Result<Stream<Self>, Self> {
+        causal_conv1d::fused(x, w, b, kernel_size, depthwise)
+    }
 }
 
 #[cfg(feature = "cuda")]

@@ -5,7 +5,6 @@ use super::super::{Result, Stream};
 use super::heads::{Columns, Making, Sizes};
 use super::{Attention, Pattern, backward, forward, rotary_tables};
 use dfdx::prelude::*;
-use std::sync::Arc;
 
 /// q, k, v `[batch, position, n_heads * d_head]`; z of the same shape.
 pub fn fused(

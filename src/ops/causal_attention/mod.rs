@@ -218,7 +218,7 @@ mod tests {
             keep_pattern: false,
         };
         let x = random(80, 1);
-        let one = outcome(&[x.clone()], &|i| {
+        let one = outcome(std::slice::from_ref(&x), &|i| {
             let x = stream(&i[0], SHAPE);
             Ok(fused(x.with_empty_tape(), x.with_empty_tape(), x, &options)?.0)
         });

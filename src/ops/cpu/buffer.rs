@@ -81,12 +81,11 @@ pub fn copy<S: Shape, T>(tensor: &Tensor<S, f32, Cpu, T>) -> Vec<f32> {
     values
 }
 
+/// A tensor, and its values for later.
+type Output<S> = (Tensor<S, f32, Cpu>, Arc<Buffer>);
+
 /// A tensor from its values, and its values for later.
-pub fn output<S: Shape>(
-    device: &Cpu,
-    values: Vec<f32>,
-    shape: S,
-) -> Result<(Tensor<S, f32, Cpu>, Arc<Buffer>), CpuError> {
+pub fn output<S: Shape>(device: &Cpu, values: Vec<f32>, shape: S) -> Result<Output<S>, CpuError> {
     keep_freed_memory();
     let (start, len) = (values.as_ptr(), values.len());
     let tensor = device.try_tensor_from_vec(values, shape)?;

@@ -14,6 +14,4 @@ pub(super) use parallel::{add_in_order, for_chunks, map_chunks, map_tasks};
 pub(super) use product::{
     Matrix, add_column_sums, add_inner_product, multiply, rows_product, transpose,
 };
-pub(super) use simd::{
-    LANES, Level, add_rows, dot, exp, fma, greatest, level, sum_lanes, vectorized,
-};
+pub(super) use simd::{LANES, Level, dot, exp, fma, greatest, level, sum_lanes, vectorized};

@@ -2,11 +2,6 @@
 
 use rayon::prelude::*;
 
-/// How many rows of `width` numbers make a piece: about 64 KiB of them, and at least 16 rows.
-pub fn chunk_of(width: usize) -> usize {
-    (16 * 1024 / width.max(1)).max(16)
-}
-
 /// `f(i, piece)` for the pieces of `values`, `len` numbers each but for the last.
 pub fn for_chunks(values: &mut [f32], len: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     let len = len.max(1);

@@ -85,7 +85,7 @@ pub fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
 pub fn exp<const FMA: bool>(x: f32) -> f32 {
     // x = n ln 2 + r with |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    const LN_2_HIGH: f32 = 0.693_359_375; // 355 / 512: n times this is exact
+    const LN_2_HIGH: f32 = 355.0 / 512.0; // n times this is exact
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let x = x.clamp(-87.3, 88.3);
     let shifted = fma::<FMA>(x, std::f32::consts::LOG2_E, ROUND);

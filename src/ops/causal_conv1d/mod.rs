@@ -4,8 +4,12 @@
 //! in the order of torch's `Conv1d`, so the last tap is the current token. Depthwise, every feature has its own
 //! `kernel_size` taps and sees no other feature.
 
+mod fused;
+
 use super::{Backend, Flat, Result, Stream, Taped};
 use dfdx::prelude::*;
+
+pub use fused::fused;
 
 /// x `[batch, position, d_model]`, W `[d_model, d_model, kernel_size]` (output, input, tap) or, depthwise,
 /// `[d_model, 1, kernel_size]`, b `[d_model]`, y as x.
@@ -114,6 +118,34 @@ mod tests {
                 let expected = naive(&x, &w, &b, shape, kernel, depthwise);
                 assert_close(&f(&inputs).unwrap().as_vec(), &expected, 1e-6, "conv");
                 assert_gradients(&inputs, f);
+            }
+        }
+    }
+
+    #[test]
+    fn fused_is_composed() {
+        for (batch, position, d, kernel) in [
+            (1, 1, 8, 2),
+            (2, 7, 13, 3),
+            (3, 128, 16, 2),
+            (2, 513, 8, 4),
+            (5, 2, 8, 4),
+        ] {
+            for depthwise in [false, true] {
+                let shape = (batch, position, d);
+                let d_in = if depthwise { 1 } else { d };
+                let inputs = [
+                    random(batch * position * d, 1),
+                    random(d * d_in * kernel, 2),
+                    random(d, 3),
+                ];
+                assert_same(
+                    &inputs,
+                    &|i| fused(stream(&i[0], shape), &i[1], &i[2], kernel, depthwise),
+                    &|i| composed(stream(&i[0], shape), &i[1], &i[2], kernel, depthwise),
+                    1e-5,
+                    "conv",
+                );
             }
         }
     }
