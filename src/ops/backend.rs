@@ -27,7 +27,11 @@ pub trait Backend: Device<f32> {
     }
 
     /// Layer norm over the features: x `[batch, position, d]`, gain and bias `[d]`. See [`normalize`].
-    fn layer_norm(x: Stream<Self>, gain: &Flat<Self>, bias: &Flat<Self>) -> Result<Stream<Self>, Self> {
+    fn layer_norm(
+        x: Stream<Self>,
+        gain: &Flat<Self>,
+        bias: &Flat<Self>,
+    ) -> Result<Stream<Self>, Self> {
         normalize::composed_layer_norm(x, gain, bias)
     }
 
@@ -129,7 +133,10 @@ pub trait Backend: Device<f32> {
 
     /// Takes a parameter's gradient out of the gradients: zeros where it has none, and afterwards it has
     /// none. See [`adamw`](mod@adamw).
-    fn take_gradient(param: &Flat<Self>, grads: &mut Gradients<f32, Self>) -> Result<Flat<Self>, Self> {
+    fn take_gradient(
+        param: &Flat<Self>,
+        grads: &mut Gradients<f32, Self>,
+    ) -> Result<Flat<Self>, Self> {
         adamw::composed_take_gradient(param, grads)
     }
 
@@ -151,7 +158,98 @@ pub trait Backend: Device<f32> {
     }
 }
 
-impl Backend for Cpu {}
+impl Backend for Cpu {
+    fn linear(
+        x: Stream<Self>,
+        w: &Flat<Self>,
+        b: Option<&Flat<Self>>,
+        d_out: usize,
+    ) -> Result<Stream<Self>, Self> {
+        linear::fused(x, w, b, d_out)
+    }
+
+    fn heads_linear(x: Stream<Self>, w: &Flat<Self>, n_heads: usize) -> Result<Stream<Self>, Self> {
+        linear::fused_heads(x, w, n_heads)
+    }
+
+    fn causal_attention(
+        q: Stream<Self>,
+        k: Stream<Self>,
+        v: Stream<Self>,
+        options: &Attention<'_, Self>,
+    ) -> Result<(Stream<Self>, Option<Pattern<Self>>), Self> {
+        causal_attention::fused(q, k, v, options)
+    }
+
+    fn linear_cross_entropy(
+        x: Stream<Self>,
+        w_u: &Flat<Self>,
+        layout: Unembedding,
+        d_vocab: usize,
+        targets: &[usize],
+    ) -> Result<Taped<(), Self>, Self> {
+        linear_cross_entropy::fused(x, w_u, layout, d_vocab, targets)
+    }
+
+    fn token_losses(
+        x: &Values<Self>,
+        w_u: &Flat<Self>,
+        layout: Unembedding,
+        d_vocab: usize,
+        targets: &[usize],
+    ) -> Result<Vec<f32>, Self> {
+        linear_cross_entropy::fused_token_losses(x, w_u, layout, d_vocab, targets)
+    }
+
+    fn logits(
+        x: &Values<Self>,
+        w_u: &Flat<Self>,
+        layout: Unembedding,
+        d_vocab: usize,
+    ) -> Result<Values<Self>, Self> {
+        linear_cross_entropy::fused_logits(x, w_u, layout, d_vocab)
+    }
+
+    fn layer_norm(
+        x: Stream<Self>,
+        gain: &Flat<Self>,
+        bias: &Flat<Self>,
+    ) -> Result<Stream<Self>, Self> {
+        normalize::fused_layer_norm(x, gain, bias)
+    }
+
+    fn rms_norm(x: Stream<Self>, gain: &Flat<Self>) -> Result<Stream<Self>, Self> {
+        normalize::fused_rms_norm(x, gain)
+    }
+
+    fn embedding(
+        tokens: &[usize],
+        batch: usize,
+        position: usize,
+        w_e: &Flat<Self>,
+        d_model: usize,
+    ) -> Result<Stream<Self>, Self> {
+        embedding::fused(tokens, batch, position, w_e, d_model)
+    }
+
+    fn add_positions(x: Stream<Self>, w_pos: &Flat<Self>) -> Result<Stream<Self>, Self> {
+        embedding::fused_add_positions(x, w_pos)
+    }
+
+    fn add(a: Stream<Self>, b: Stream<Self>) -> Result<Stream<Self>, Self> {
+        residual::fused(a, b)
+    }
+
+    fn causal_conv1d(
+        x: Stream<Self>,
+        w: &Flat<Self>,
+        b: &Flat<Self>,
+        kernel_size: usize,
+        depthwise: bool,
+    ) -> Result<Stream<Self>, Self> {
+        causal_conv1d::fused(x, w, b, kernel_size, depthwise)
+    }
+}
 
 #[cfg(feature = "cuda")]
 impl Backend for dfdx::prelude::Cuda {}

@@ -12,6 +12,7 @@ pub mod adamw;
 mod backend;
 pub mod causal_attention;
 pub mod causal_conv1d;
+mod cpu;
 pub mod embedding;
 pub mod linear;
 pub mod linear_cross_entropy;

@@ -14,9 +14,10 @@ pub fn stream(input: &Flat<Cpu>, shape: (usize, usize, usize)) -> Stream<Cpu> {
 }
 
 /// An operation as a function of its inputs.
-pub type Operation<'a> = &'a dyn Fn(&[Flat<Cpu>]) -> Result<Stream<Cpu>, Cpu>;
+pub type Operation<'a> = &'a (dyn Fn(&[Flat<Cpu>]) -> Result<Stream<Cpu>, Cpu> + Sync);
 
 /// The values of an operation, and the gradients of its inputs under a fixed random weighting of them.
+#[derive(PartialEq)]
 pub struct Outcome {
     pub values: Vec<f32>,
     pub gradients: Vec<Vec<f32>>,
@@ -35,21 +36,36 @@ pub fn outcome(inputs: &[Flat<Cpu>], operation: Operation) -> Outcome {
     Outcome { values, gradients }
 }
 
-/// `|a - b| <= tolerance * (largest |b| + |b|)` everywhere.
+/// `|a - b| <= tolerance * (largest |b| + |b|) + 1e-6` everywhere.
 #[track_caller]
 pub fn assert_close(a: &[f32], b: &[f32], tolerance: f32, what: &str) {
     assert_eq!(a.len(), b.len(), "{what}: lengths");
     let scale = b.iter().fold(0f32, |m, b| m.max(b.abs()));
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
-        let far = (a - b).abs() > tolerance * (scale + b.abs()) + 1e-30;
-        assert!(!far && a.is_finite(), "{what}[{i}]: {a} is not {b} (scale {scale})");
+        let far = (a - b).abs() > tolerance * (scale + b.abs()) + 1e-6;
+        assert!(
+            !far && a.is_finite(),
+            "{what}[{i}]: {a} is not {b} (scale {scale})"
+        );
     }
 }
 
-/// Values and every gradient of two forms of an operation agree.
+/// Values and every gradient of two forms of an operation agree, and those of the first are the same bits on any
+/// number of threads.
 #[track_caller]
-pub fn assert_same(inputs: &[Flat<Cpu>], a: Operation, b: Operation, tolerance: f32, what: &str) {
-    let (a, b) = (outcome(inputs, a), outcome(inputs, b));
+pub fn assert_same(
+    inputs: &[Flat<Cpu>],
+    fused: Operation,
+    composed: Operation,
+    tolerance: f32,
+    what: &str,
+) {
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| outcome(inputs, fused))
+    };
+    let (a, b) = (on(1), outcome(inputs, composed));
+    assert!(a == on(2) && a == on(3), "{what}: depends on threads");
     assert_close(&a.values, &b.values, tolerance, &format!("{what}: values"));
     for (i, (a, b)) in a.gradients.iter().zip(&b.gradients).enumerate() {
         assert_close(a, b, tolerance, &format!("{what}: gradient {i}"));

@@ -1,0 +1,48 @@
+//! Work in pieces, on all threads.
+
+use rayon::prelude::*;
+
+/// `f(i, piece)` for the pieces of `values`, `len` numbers each but for the last.
+pub fn for_chunks(values: &mut [f32], len: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    let len = len.max(1);
+    if values.len() <= len {
+        values
+            .chunks_mut(len)
+            .enumerate()
+            .for_each(|(i, piece)| f(i, piece));
+    } else {
+        let pieces = values.par_chunks_mut(len).enumerate();
+        pieces.for_each(|(i, piece)| f(i, piece));
+    }
+}
+
+/// `f` of every piece, in order.
+pub fn map_chunks<P: Send, R: Send>(
+    pieces: impl Iterator<Item = P>,
+    f: impl Fn(P) -> R + Send + Sync,
+) -> Vec<R> {
+    map_tasks(pieces, || (), |(), piece| f(piece))
+}
+
+/// `f` of every task, in order, with something to work in for each run of tasks on a thread.
+pub fn map_tasks<P: Send, W, R: Send>(
+    tasks: impl Iterator<Item = P>,
+    work: impl Fn() -> W + Send + Sync,
+    f: impl Fn(&mut W, P) -> R + Send + Sync,
+) -> Vec<R> {
+    let tasks: Vec<P> = tasks.collect();
+    if tasks.len() <= 1 {
+        tasks.into_iter().map(|task| f(&mut work(), task)).collect()
+    } else {
+        tasks.into_par_iter().map_init(work, f).collect()
+    }
+}
+
+/// `sum += part` for each part in turn.
+pub fn add_in_order(sum: &mut [f32], parts: &[Vec<f32>]) {
+    for part in parts {
+        sum.iter_mut()
+            .zip(part)
+            .for_each(|(sum, part)| *sum += part);
+    }
+}
