@@ -36,7 +36,7 @@ pub const TOP: &[Key] = &[
 
 const ARCHITECTURE: &[Key] = &[
     key("d_model", Type::Integer(1, 65536), Default::Required, "width of the residual stream"),
-    key("n_ctx", Type::Integer(2, 65536), Default::Required, "positions in a sequence"),
+    key("n_ctx", Type::Integer(9, 65536), Default::Required, "positions in a sequence; the probes need nine"),
     key(
         "positions",
         Type::Word(POSITIONS),
