@@ -42,7 +42,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
             let half = first + (last - first + 1.0) / 2.0 - 0.5;
             let values = loss_by_position::values(&series).chain([0.0]);
             charts.push(Chart {
-                x: Axis::exactly(first, last, "position of the predicted token"),
+                x: Axis::whole([first, last], "position of the predicted token"),
                 y: Axis::around(values, "loss (nats a token)"),
                 series,
                 marks: vec![Mark::Place(half, "the second copy begins".to_string())],
