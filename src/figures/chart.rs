@@ -44,6 +44,15 @@ impl Series {
             dots: false,
         }
     }
+
+    /// A line through measurements, shown as dots where they are few.
+    pub fn measured(label: &str, colour: Colour, points: Points) -> Self {
+        let dots = points.len() <= 48;
+        Series {
+            dots,
+            ..Series::new(label, colour, points)
+        }
+    }
 }
 
 /// Something marked across a chart and explained under the title.

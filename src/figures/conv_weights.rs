@@ -53,7 +53,7 @@ fn over_training(
         let number = layer[0].0[0];
         let series = |([_, offset], points): &([i64; 2], Points)| {
             let colour = colour::LINES[offset.unsigned_abs() as usize % colour::LINES.len()];
-            Series::new(&offset_name(*offset), colour, points.clone())
+            Series::measured(&offset_name(*offset), colour, points.clone())
         };
         let values = layer.iter().flat_map(|(_, points)| points).map(|p| p.1);
         let chart = Chart {

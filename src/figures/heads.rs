@@ -141,15 +141,11 @@ pub fn series(heads: Groups<2>, colours: &Colours) -> Vec<Series> {
             ..Series::new("", colour::PALE, points)
         });
     let coloured = named.into_iter().map(|(head, points)| {
-        Series::new(
+        Series::measured(
             &name(head),
             colours.get(head).unwrap_or(colour::INK),
             points,
         )
-    });
-    let coloured = coloured.map(|series| Series {
-        dots: series.points.len() <= 48,
-        ..series
     });
     grey.chain(coloured).collect()
 }

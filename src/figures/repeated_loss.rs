@@ -24,8 +24,8 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
             let first = tables::curve(table, "tokens", "first_copy")?;
             let second = tables::curve(table, "tokens", "second_copy")?;
             let series = vec![
-                Series::new("first copy", colour::LINES[1], first),
-                Series::new("second copy", colour::LINES[0], second),
+                Series::measured("first copy", colour::LINES[1], first),
+                Series::measured("second copy", colour::LINES[0], second),
             ];
             let values = loss_by_position::values(&series).chain([0.0]);
             charts.push(Chart {
