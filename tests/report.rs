@@ -1,10 +1,181 @@
 //! Figures and reports of made-up runs.
 
+#[path = "report/check.rs"]
+mod check;
 #[path = "report/fixture.rs"]
 mod fixture;
+#[path = "report/probes.rs"]
+mod probes;
+#[path = "report/strange.rs"]
+mod strange;
 
-use fixture::{Fate, attention_map, record};
-use indhead::report::{self, Template};
+use check::well_formed;
+use fixture::{Fate, record};
+use indhead::record::{Record, ShiftedHead, Table};
+use indhead::report::{self, Rendered, ReportError, Template};
+use probes::attention_map;
+
+fn rendered(record: &Record) -> Rendered {
+    report::render(record, &Template::default()).unwrap()
+}
+
+fn figure<'a>(rendered: &'a Rendered, name: &str) -> &'a str {
+    let found = rendered.figures.iter().find(|(file, _)| file == name);
+    &found.unwrap_or_else(|| panic!("no {name}")).1
+}
+
+/// Every table of a record, the verdict's and the metrics as well.
+fn tables(record: &mut Record) -> Vec<&mut Table> {
+    let probes = record.analyses.iter_mut().flat_map(|a| &mut a.tables);
+    let judged = record.verdict.as_mut().map(|v| &mut v.heads);
+    probes.chain(judged).chain([&mut record.metrics]).collect()
+}
+
+#[test]
+fn a_run_that_formed_a_head() {
+    let rendered = rendered(&record(Fate::Formed));
+    insta::assert_snapshot!("formed.md", rendered.markdown);
+    insta::assert_snapshot!(
+        "prefix_matching.svg",
+        figure(&rendered, "prefix_matching.svg")
+    );
+}
+
+#[test]
+fn a_control() {
+    let mut record = record(Fate::Control);
+    insta::assert_snapshot!("control.md", rendered(&record).markdown);
+    let verdict = record.verdict.as_mut().unwrap();
+    verdict.shifted_heads.push(ShiftedHead {
+        layer: 0,
+        head: 1,
+        offset: 2,
+        attention: 0.9,
+        ablation: 2.0,
+    });
+    let said = rendered(&record).markdown;
+    assert!(said.contains(
+        "Head **0.1** is a *shifted* induction head: 0.90 of its attention lies 2 places"
+    ));
+}
+
+#[test]
+fn a_run_cut_short() {
+    let rendered = rendered(&record(Fate::CutShort));
+    insta::assert_snapshot!("cut_short.md", rendered.markdown);
+}
+
+#[test]
+fn a_map_of_strange_tokens() {
+    let mut record = record(Fate::Control);
+    let tokens = [
+        "<b>", "漢字", "\n", "\u{202e}", " ", "\0", "\"&'", "<b>", "漢字", "|", "`", "�", "�",
+    ];
+    record.analyses = vec![attention_map(&tokens, 1, 0.4)];
+    let rendered = rendered(&record);
+    let map = figure(&rendered, "attention_map-1.0.svg");
+    well_formed(map);
+    insta::assert_snapshot!("attention_map.svg", map);
+}
+
+#[test]
+fn equal_runs_differ_only_in_the_last_section() {
+    let (a, mut b) = (record(Fate::Formed), record(Fate::Formed));
+    b.timings = serde_json::json!({"training_seconds": 1.0});
+    b.provenance["created"] = "2027-01-01T00:00:00Z".into();
+    let (a, b) = (rendered(&a), rendered(&b));
+    let before = |r: &Rendered| r.markdown.split("\n## Time\n").next().unwrap().to_string();
+    assert_eq!((before(&a), &a.figures), (before(&b), &b.figures));
+    assert_ne!(a.markdown, b.markdown);
+}
+
+#[test]
+fn a_missing_column_costs_one_kind_of_figure_and_is_said() {
+    let mut record = record(Fate::Formed);
+    tables(&mut record)[0].columns[4].name = "points".into();
+    let rendered = rendered(&record);
+    assert_eq!(
+        rendered.warnings,
+        ["no figure `prefix_matching`: the table `heads` has no column `score`"]
+    );
+    assert!(
+        rendered
+            .markdown
+            .contains("The figure prefix_matching could not be drawn")
+    );
+    assert!(
+        rendered
+            .figures
+            .iter()
+            .any(|(file, _)| file == "ablation.svg")
+    );
+}
+
+#[test]
+fn a_record_may_be_nearly_empty() {
+    let mut record = record(Fate::Formed);
+    record.analyses.clear();
+    record.verdict = None;
+    record.plan.clear();
+    record.metrics = Table::new("metrics", &[("tokens", ""), ("loss", "")]);
+    (record.provenance, record.timings) = Default::default();
+    let rendered = rendered(&record);
+    assert!(rendered.figures.is_empty() && rendered.markdown.contains("**No verdict.**"));
+}
+
+#[test]
+fn a_template_of_ones_own_and_its_mistakes() {
+    let record = record(Fate::Formed);
+    let of = |source: &str| report::render(&record, &Template::new("own.md", source));
+    let own = of("{{ name }}: {{ verdict.outcome }}, {{ tables | length }} tables\n\n").unwrap();
+    assert_eq!(own.markdown, "conv_attn: found, 13 tables\n");
+    let mistake = |source: &str| of(source).unwrap_err().to_string();
+    insta::assert_snapshot!(
+        "template_mistakes",
+        [
+            mistake("# {{ name }}\n\n{{ verdcit.lead }}\n"),
+            mistake("# {{ name }}\n{{ verdict.led }}\n"),
+            mistake("{% for x in figures %}\n{{ x.title }\n"),
+            mistake("{{ name | shout }}"),
+        ]
+        .join("\n\n")
+    );
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert_eq!(
+        Template::find("report", folder).unwrap(),
+        Template::default()
+    );
+    let missing = Template::find("nowhere.md", folder).unwrap_err();
+    assert!(
+        matches!(missing, ReportError::NoTemplate { .. })
+            && missing.to_string().contains("built in: report")
+    );
+}
+
+#[test]
+fn a_report_on_disk_replaces_an_earlier_one_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("reports/run");
+    let mut record = record(Fate::Formed);
+    report::write(&rendered(&record), &at).unwrap();
+    std::fs::write(at.join("figures/mine.svg"), "<svg/>").unwrap();
+    std::fs::write(at.join("notes.md"), "mine").unwrap();
+    assert!(at.join("figures/conv_weights-0.svg").exists());
+    record.analyses.retain(|a| a.probe != "conv_weights");
+    let again = rendered(&record);
+    let path = report::write(&again, &at).unwrap();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), again.markdown);
+    let mut files: Vec<String> = again.figures.iter().map(|(file, _)| file.clone()).collect();
+    files.push("mine.svg".into());
+    files.sort();
+    let entries = std::fs::read_dir(at.join("figures")).unwrap();
+    let mut left: Vec<String> = entries
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, files);
+    assert!(at.join("notes.md").exists());
+}
 
 /// Writes everything to `target/look` for a person to look at.
 #[test]
@@ -15,17 +186,7 @@ fn look() {
     for mut record in records.into_iter().chain([fixture::many_heads()]) {
         let long: Vec<String> = (0..120).map(|i| format!(" w{}", (i * i) % 61)).collect();
         let long: Vec<&str> = long.iter().map(String::as_str).collect();
-        let mut map = attention_map(&long, 1, 0.4);
-        map.id = "long".into();
-        record.analyses.push(map);
-        let strange = [
-            "<b>", "漢字", "🙂🙂", "é", "\u{202e}", " ", "\0", "\"&'", "<b>", "漢字", "|", "`",
-        ];
-        let mut map = attention_map(&strange, 1, 0.4);
-        map.id = "strange".into();
-        record.analyses.push(map);
-        let rendered = report::render(&record, &Template::default()).unwrap();
-        assert_eq!(rendered.warnings, Vec::<String>::new());
-        report::write(&rendered, &out.join(&record.name)).unwrap();
+        record.analyses.push(attention_map(&long, 1, 0.4));
+        report::write(&rendered(&record), &out.join(&record.name)).unwrap();
     }
 }

@@ -3,6 +3,7 @@
 use super::axis::{Axis, range};
 use super::canvas::{Anchor, Canvas, Type};
 use super::chart::{LETTERS, heading};
+use super::tables::Points;
 use super::{Figure, FigureError, FigureKind, colour, file_stem, heads, heat, tables, text};
 use crate::record::{Analysis, Record, Table};
 
@@ -38,16 +39,23 @@ pub fn of_analysis(analysis: &Analysis) -> Result<Vec<Figure>, FigureError> {
         "" => "share of attention",
         unit => unit,
     };
+    let text = analysis
+        .parameters
+        .get("text")
+        .and_then(|t| t.as_str())
+        .map(str::trim_start);
+    let text = text.map_or(String::new(), |t| format!(" on “{}”", text::shorten(t, 34)));
     let mut figures = Vec::new();
     for of_head in rows.chunk_by(|a, b| a.0[..2] == b.0[..2]) {
         let [layer, head, _] = of_head[0].0;
         let name = heads::name([layer, head]);
+        let title = format!("Attention pattern of head {name}{text}");
         let map = Map::new(&tokens, of_head, unit);
-        let Some(svg) = map.page(&format!("Attention pattern of head {name}"))? else {
+        let Some(svg) = map.page(&title)? else {
             continue;
         };
         figures.push(Figure {
-            title: format!("Attention pattern of head {name}"),
+            title,
             reading: format!("{} {}", KIND.reading, map.landed()),
             name: file_stem(&format!("{}-{name}", analysis.id)),
             svg,
@@ -105,7 +113,7 @@ struct Map<'a> {
 }
 
 impl<'a> Map<'a> {
-    fn new(tokens: &'a Tokens, rows: &[([i64; 3], Vec<(f64, f64)>)], unit: &str) -> Self {
+    fn new(tokens: &'a Tokens, rows: &[([i64; 3], Points)], unit: &str) -> Self {
         let n = tokens.labels.len();
         let mut attention: Vec<Vec<f64>> = (1..=n).map(|seen| vec![f64::NAN; seen]).collect();
         for ([_, _, query], cells) in rows {
@@ -142,18 +150,14 @@ impl<'a> Map<'a> {
             on.reduce(|a, b| a + b).filter(|sum| sum.is_finite())
         };
         let shares: Vec<f64> = (0..self.attention.len()).filter_map(share).collect();
-        match shares.len() {
-            0 => "No token of this text comes up twice.".to_string(),
-            n => {
-                let mean = text::decimal(shares.iter().sum::<f64>() / n as f64, 2);
-                let tokens = if n == 1 {
-                    "token that has"
-                } else {
-                    "tokens that have"
-                };
-                format!("Over the {n} {tokens} come up before, {mean} of the attention lies there.")
-            }
-        }
+        let mean = shares.iter().sum::<f64>() / shares.len().max(1) as f64;
+        let tokens = match shares.len() {
+            0 => return "No token of this text comes up twice.".to_string(),
+            1 => "At the one token that has".to_string(),
+            n => format!("At the {n} tokens that have"),
+        };
+        let mean = text::decimal(mean, 2);
+        format!("{tokens} come up before, {mean} of this head's attention lies there.")
     }
 
     fn page(&self, title: &str) -> Result<Option<String>, FigureError> {

@@ -6,6 +6,8 @@ use super::text;
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Scale {
     Linear,
+    /// Linear, with nothing between whole numbers.
+    Whole,
     /// log(1 + x / unit): a logarithm that has room for zero.
     Shifted(f64),
 }
@@ -119,10 +121,20 @@ impl Axis {
         }
     }
 
+    /// Whole numbers, evenly spread.
+    pub fn whole(values: impl IntoIterator<Item = f64>, title: &str) -> Self {
+        let (lo, hi) = range(values).unwrap_or((0.0, 1.0));
+        let scale = Scale::Whole;
+        Axis {
+            scale,
+            ..Axis::exactly(lo, hi, title)
+        }
+    }
+
     /// Where a value lies, 0 at the axis's beginning and 1 at its end.
     pub fn at(&self, value: f64) -> f64 {
         let place = match self.scale {
-            Scale::Linear => (value - self.lo) / (self.hi - self.lo),
+            Scale::Linear | Scale::Whole => (value - self.lo) / (self.hi - self.lo),
             Scale::Shifted(unit) => {
                 let place = |x: f64| (x.max(0.0) / unit).ln_1p();
                 (place(value) - place(self.lo)) / (place(self.hi) - place(self.lo))
@@ -138,13 +150,17 @@ impl Axis {
     /// The ticks of an axis of that length, labels at least `apart` pixels from each other.
     pub fn ticks(&self, pixels: f64, apart: f64) -> Vec<Tick> {
         match self.scale {
-            Scale::Linear => self.even_ticks((pixels / apart).clamp(1.0, 10.0)),
+            Scale::Linear | Scale::Whole => self.even_ticks((pixels / apart).clamp(1.0, 10.0)),
             Scale::Shifted(_) => self.decade_ticks(pixels, apart),
         }
     }
 
     fn even_ticks(&self, most: f64) -> Vec<Tick> {
-        let step = step(self.hi - self.lo, most);
+        let step = match (self.scale, step(self.hi - self.lo, most)) {
+            (Scale::Whole, step) if step < 1.0 => 1.0,
+            (Scale::Whole, 2.5) => 5.0,
+            (_, step) => step,
+        };
         let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
         let decimals = match (step * 10f64.powi(decimals as i32)).fract() {
             rest if (0.01..0.99).contains(&rest) => decimals + 1, // 0.25 needs one more than 0.2
@@ -230,6 +246,14 @@ mod tests {
         assert_eq!(
             labels(&Axis::exactly(0.0, 1.0, ""), 200.0),
             ["0.00", "0.25", "0.50", "0.75", "1.00"]
+        );
+    }
+
+    #[test]
+    fn positions_are_whole() {
+        assert_eq!(
+            labels(&Axis::whole([1.0, 4.0], ""), 500.0),
+            ["1", "2", "3", "4"]
         );
     }
 

@@ -73,8 +73,8 @@ impl Type {
 
 enum Shape {
     Line(Vec<(f64, f64)>, f64, Colour, f64),
+    Dashes(Vec<(f64, f64)>, f64, Colour),
     Rect([f64; 4], Colour),
-    Area(Vec<(f64, f64)>, Colour),
     Dot(f64, f64, f64, Colour),
     Text(f64, f64, String, Type),
 }
@@ -113,16 +113,8 @@ impl Canvas {
 
     /// A dashed straight line.
     pub fn dashes(&mut self, from: (f64, f64), to: (f64, f64), width: f64, colour: Colour) {
-        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-        let length = dx.hypot(dy);
-        let (dash, period) = (5.0, 8.0);
-        let count = (length / period).ceil().clamp(0.0, 5_000.0) as usize;
-        for i in 0..count {
-            let a = i as f64 * period / length;
-            let b = ((i as f64 * period + dash) / length).min(1.0);
-            let at = |t: f64| (from.0 + dx * t, from.1 + dy * t);
-            self.line(&[at(a), at(b)], width, colour);
-        }
+        let points = vec![from, to];
+        self.shapes.push(Shape::Dashes(points, width, colour));
     }
 
     /// A filled rectangle.
@@ -134,11 +126,6 @@ impl Canvas {
     pub fn outline(&mut self, [x, y, w, h]: [f64; 4], width: f64, colour: Colour) {
         let corners = [(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)];
         self.line(&corners, width, colour);
-    }
-
-    /// A filled polygon.
-    pub fn area(&mut self, points: &[(f64, f64)], colour: Colour) {
-        self.shapes.push(Shape::Area(points.to_vec(), colour));
     }
 
     /// A filled circle.
@@ -165,13 +152,22 @@ impl Canvas {
             }
             backend.present().map_err(FigureError::drawing)?;
         }
-        Ok(tidy(&svg, self.width, self.height, title))
+        Ok(self.tidy(&svg, title))
     }
 }
 
 /// A length in the drawing's units; nothing on a page is a million pixels away.
 fn unit(x: f64) -> i32 {
     (x.clamp(-1e6, 1e6) * FINE).round() as i32
+}
+
+/// plotters divides every size by 1.24 before it writes it: this comes out as what was meant.
+fn before_division(size: f64) -> f64 {
+    let near = size * 1.24;
+    let exact = [near, near.next_down(), near.next_up()]
+        .into_iter()
+        .find(|x| x / 1.24 == size);
+    exact.unwrap_or(near)
 }
 
 fn style(colour: Colour, opacity: f64, width: f64) -> ShapeStyle {
@@ -189,12 +185,12 @@ fn draw(backend: &mut SVGBackend, shape: &Shape) -> Result<(), FigureError> {
         Shape::Line(points, width, colour, opacity) => {
             backend.draw_path(points.iter().map(fine), &style(*colour, *opacity, *width))
         }
+        Shape::Dashes(points, width, colour) => {
+            backend.draw_path(points.iter().map(fine), &style(*colour, 1.0, *width))
+        }
         Shape::Rect([x, y, w, h], colour) => {
             let (from, to) = (fine(&(*x, *y)), fine(&(x + w, y + h)));
             backend.draw_rect(from, to, &style(*colour, 1.0, 1.0), true)
-        }
-        Shape::Area(points, colour) => {
-            backend.fill_polygon(points.iter().map(fine), &style(*colour, 1.0, 1.0))
         }
         Shape::Dot(x, y, radius, colour) => {
             let radius = unit(*radius).max(1) as u32;
@@ -220,8 +216,8 @@ fn draw(backend: &mut SVGBackend, shape: &Shape) -> Result<(), FigureError> {
             } else {
                 FontTransform::None
             };
-            // plotters divides every size by 1.24 before it writes it.
-            let font = FontDesc::new(family, t.size * FINE * 1.24, weight).transform(turn);
+            let font = FontDesc::new(family, before_division(t.size * FINE), weight);
+            let font = font.transform(turn);
             let Colour(r, g, b) = t.colour;
             let ink = RGBColor(r, g, b);
             let face = plotters::style::TextStyle::from(font)
@@ -233,31 +229,41 @@ fn draw(backend: &mut SVGBackend, shape: &Shape) -> Result<(), FigureError> {
     drawn.map_err(FigureError::drawing)
 }
 
-/// plotters' output without the attributes that repeat a default, with a size in CSS pixels, a
-/// title, and each text on one line (the line ends plotters puts around it are spaces to some).
-fn tidy(svg: &str, width: f64, height: f64, title: &str) -> String {
-    let mut tidy = String::with_capacity(svg.len());
-    let mut lines = svg.lines();
-    lines.next(); // <svg …>
-    tidy.push_str(&format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {} {}\" role=\"img\" stroke-linejoin=\"round\">\n{MARK}\n<title>{}</title>\n\
-         <style>rect {{ shape-rendering: crispEdges }}</style>\n",
-        unit(width),
-        unit(height),
-        text::escape_xml(&text::printable(title)),
-    ));
-    while let Some(line) = lines.next() {
-        // Within a text, quotes are written `&quot;`: these can only be attributes.
-        let line = line
-            .replace(" opacity=\"1\"", "")
-            .replace(" stroke=\"none\"", "");
-        tidy.push_str(&line);
-        if line.starts_with("<text ") {
-            tidy.push_str(lines.next().unwrap_or_default());
-            tidy.push_str(lines.next().unwrap_or_default());
+impl Canvas {
+    /// plotters' output without the attributes that repeat a default, with what plotters has no
+    /// word for (dashes, a size in CSS pixels, a title), and each text on one line: the line ends
+    /// plotters puts around it are spaces to some. Every shape is one element, in their order.
+    fn tidy(&self, svg: &str, title: &str) -> String {
+        let (width, height) = (self.width, self.height);
+        let mut tidy = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+             viewBox=\"0 0 {} {}\" role=\"img\" stroke-linejoin=\"round\">\n{MARK}\n\
+             <title>{}</title>\n<style>rect {{ shape-rendering: crispEdges }}</style>\n",
+            unit(width),
+            unit(height),
+            text::escape_xml(&text::printable(title)),
+        );
+        let mut lines = svg.lines().skip(1); // <svg …>
+        for shape in &self.shapes {
+            // Within a text, quotes are written `&quot;`: these can only be attributes.
+            let line = lines
+                .next()
+                .unwrap_or_default()
+                .replace(" opacity=\"1\"", "");
+            let line = line.replace(" stroke=\"none\"", "");
+            match shape {
+                Shape::Text(..) => {
+                    tidy.push_str(&line);
+                    tidy.extend(lines.by_ref().take(2));
+                }
+                Shape::Dashes(..) => {
+                    tidy.push_str(&line.replace("/>", " stroke-dasharray=\"50 30\"/>"));
+                }
+                _ => tidy.push_str(&line),
+            }
+            tidy.push('\n');
         }
-        tidy.push('\n');
+        tidy.push_str("</svg>\n");
+        tidy
     }
-    tidy
 }

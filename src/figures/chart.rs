@@ -6,6 +6,7 @@
 use super::axis::{Axis, drawable};
 use super::canvas::{Canvas, Colour, Type};
 use super::plot::Plot;
+use super::tables::Points;
 use super::{FigureError, colour, text};
 
 /// The width of a page of charts in pixels.
@@ -21,7 +22,7 @@ pub struct Series {
     /// Its colour.
     pub colour: Colour,
     /// Its points; a value that is no number leaves a gap.
-    pub points: Vec<(f64, f64)>,
+    pub points: Points,
     /// Its width in pixels.
     pub width: f64,
     /// How much it covers what lies under it, 0…1.
@@ -32,7 +33,7 @@ pub struct Series {
 
 impl Series {
     /// A named line in full colour.
-    pub fn new(label: &str, colour: Colour, points: Vec<(f64, f64)>) -> Self {
+    pub fn new(label: &str, colour: Colour, points: Points) -> Self {
         let label = Some(label.to_string());
         Series {
             label,
@@ -41,6 +42,15 @@ impl Series {
             width: 1.8,
             opacity: 1.0,
             dots: false,
+        }
+    }
+
+    /// A line through measurements, shown as dots where they are few.
+    pub fn measured(label: &str, colour: Colour, points: Points) -> Self {
+        let dots = points.len() <= 48;
+        Series {
+            dots,
+            ..Series::new(label, colour, points)
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::axis::{Axis, drawable};
 use super::chart::{Chart, Series};
 use super::heat::Map;
+use super::tables::Points;
 use super::{Figure, FigureError, FigureKind, chart, colour, file_stem, tables};
 use crate::record::{Analysis, Record, Table};
 
@@ -50,9 +51,9 @@ fn over_training(
     let mut figures = Vec::new();
     for layer in lines.chunk_by(|a, b| a.0[0] == b.0[0]) {
         let number = layer[0].0[0];
-        let series = |([_, offset], points): &([i64; 2], Vec<(f64, f64)>)| {
+        let series = |([_, offset], points): &([i64; 2], Points)| {
             let colour = colour::LINES[offset.unsigned_abs() as usize % colour::LINES.len()];
-            Series::new(&offset_name(*offset), colour, points.clone())
+            Series::measured(&offset_name(*offset), colour, points.clone())
         };
         let values = layer.iter().flat_map(|(_, points)| points).map(|p| p.1);
         let chart = Chart {
@@ -99,7 +100,7 @@ fn by_channel(analysis: &Analysis, table: &Table) -> Result<Vec<Figure>, FigureE
                     .filter(|&n| drawable(n))
                     .sum::<f64>()
         };
-        let mut order: Vec<&Vec<(f64, f64)>> = layer.iter().map(|(_, points)| points).collect();
+        let mut order: Vec<&Points> = layer.iter().map(|(_, points)| points).collect();
         order.sort_by(|a, b| previous(a).total_cmp(&previous(b)));
         let offsets: std::collections::BTreeSet<i64> = order
             .iter()

@@ -3,6 +3,7 @@
 use super::axis::{Axis, drawable};
 use super::canvas::Colour;
 use super::chart::{Chart, Mark, Series};
+use super::tables::{Groups, Points};
 use super::{Figure, FigureError, chart, colour, file_stem, tables};
 use crate::record::{Analysis, Record, Table};
 use std::collections::BTreeSet;
@@ -67,7 +68,7 @@ pub fn last(table: &Table) -> Result<Vec<(Head, f64)>, FigureError> {
     let rows = tables::numbers(table, ["step", "layer", "head", "score"])?;
     let rows = rows.into_iter().filter(|row| Some(row[0]) == step);
     let groups = tables::grouped(rows.map(|[_, layer, head, score]| ([layer, head], (0.0, score))));
-    let score = |(head, points): (Head, Vec<(f64, f64)>)| Some((head, points.last()?.1));
+    let score = |(head, points): (Head, Points)| Some((head, points.last()?.1));
     let scores = groups.into_iter().filter_map(score);
     Ok(scores.filter(|(_, score)| drawable(*score)).collect())
 }
@@ -123,7 +124,7 @@ pub fn over_training(
 }
 
 /// The grey heads first and under one name, then the coloured ones on top.
-pub fn series(heads: Vec<(Head, Vec<(f64, f64)>)>, colours: &Colours) -> Vec<Series> {
+pub fn series(heads: Groups<2>, colours: &Colours) -> Vec<Series> {
     let (named, others): (Vec<_>, Vec<_>) = heads
         .into_iter()
         .partition(|(head, _)| colours.get(*head).is_some());
@@ -140,15 +141,11 @@ pub fn series(heads: Vec<(Head, Vec<(f64, f64)>)>, colours: &Colours) -> Vec<Ser
             ..Series::new("", colour::PALE, points)
         });
     let coloured = named.into_iter().map(|(head, points)| {
-        Series::new(
+        Series::measured(
             &name(head),
             colours.get(head).unwrap_or(colour::INK),
             points,
         )
-    });
-    let coloured = coloured.map(|series| Series {
-        dots: series.points.len() <= 48,
-        ..series
     });
     grey.chain(coloured).collect()
 }

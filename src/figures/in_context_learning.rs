@@ -30,7 +30,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
         let mut charts = vec![Chart {
             x: x.clone(),
             y: Axis::around(values, "late loss minus early loss (nats a token)"),
-            series: vec![Series::new("score", colour::INK, score)],
+            series: vec![Series::measured("score", colour::INK, score)],
             marks: marks.clone(),
             height: 190.0,
         }];
@@ -45,7 +45,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
                     Some(position) => format!("{place} (position {position})"),
                     None => place.to_string(),
                 };
-                Ok(Series::new(&label, colour, points))
+                Ok(Series::measured(&label, colour, points))
             };
             let lines = [("early", colour::LINES[1]), ("late", colour::LINES[0])];
             let series: Vec<Series> = lines.into_iter().map(line).collect::<Result<_, _>>()?;

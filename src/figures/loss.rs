@@ -2,6 +2,7 @@
 
 use super::axis::{Axis, drawable};
 use super::chart::{Chart, Series};
+use super::tables::Points;
 use super::{Figure, FigureError, FigureKind, chart, colour, tables};
 use crate::record::Record;
 
@@ -67,7 +68,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
 
 /// The mean over a window that grows with the steps, as long to either side, so that it lags behind
 /// nothing.
-fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+fn smoothed(points: &[(f64, f64)]) -> Points {
     let sums: Vec<f64> = std::iter::once(0.0)
         .chain(points.iter().scan(0.0, |sum, p| {
             *sum += p.1;
@@ -82,7 +83,7 @@ fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// Of the points that share a pixel of the axis, the first, the lowest, the highest and the last.
-fn thinned(points: &[(f64, f64)], x: &Axis) -> Vec<(f64, f64)> {
+fn thinned(points: &[(f64, f64)], x: &Axis) -> Points {
     let pixel = |p: &(f64, f64)| (x.at(p.0) * 600.0) as i64;
     let mut thin = Vec::new();
     for group in points.chunk_by(|a, b| pixel(a) == pixel(b)) {

@@ -12,24 +12,29 @@ pub const KIND: FigureKind = FigureKind {
     draw,
 };
 
+const ON_PASSAGES: &str = "The same where the sequences are real passages shown twice. They are closer \
+    to what the model knows than random tokens are; and as their tokens recur for other reasons too, \
+    heads of any kind score a little above zero.";
+
 fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
     let mut figures = Vec::new();
     for analysis in record.analyses.iter().filter(|a| a.probe == KIND.name) {
-        let (text, measures) = match on_passages(analysis) {
+        let (text, measures, reading) = match on_passages(analysis) {
             true => (
                 "repeated passages",
                 ["prefix_matching_passages", "prefix_matching"],
+                ON_PASSAGES,
             ),
-            false => ("repeated random tokens", ["prefix_matching", ""]),
+            false => (
+                "repeated random tokens",
+                ["prefix_matching", ""],
+                KIND.reading,
+            ),
         };
         let title = format!("Prefix matching of every head, {text}");
         let threshold = tables::threshold(record, &measures);
         figures.extend(heads::over_training(
-            record,
-            analysis,
-            title,
-            KIND.reading,
-            threshold,
+            record, analysis, title, reading, threshold,
         )?);
     }
     Ok(figures)

@@ -24,8 +24,8 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
             let first = tables::curve(table, "tokens", "first_copy")?;
             let second = tables::curve(table, "tokens", "second_copy")?;
             let series = vec![
-                Series::new("first copy", colour::LINES[1], first),
-                Series::new("second copy", colour::LINES[0], second),
+                Series::measured("first copy", colour::LINES[1], first),
+                Series::measured("second copy", colour::LINES[0], second),
             ];
             let values = loss_by_position::values(&series).chain([0.0]);
             charts.push(Chart {
@@ -42,7 +42,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
             let half = first + (last - first + 1.0) / 2.0 - 0.5;
             let values = loss_by_position::values(&series).chain([0.0]);
             charts.push(Chart {
-                x: Axis::exactly(first, last, "position of the predicted token"),
+                x: Axis::whole([first, last], "position of the predicted token"),
                 y: Axis::around(values, "loss (nats a token)"),
                 series,
                 marks: vec![Mark::Place(half, "the second copy begins".to_string())],

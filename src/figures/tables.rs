@@ -6,6 +6,12 @@ use super::chart::Mark;
 use super::text;
 use crate::record::{Outcome, Record, Table};
 
+/// The points of a line.
+pub type Points = Vec<(f64, f64)>;
+
+/// Lines, each with what its points have in common.
+pub type Groups<const N: usize> = Vec<([i64; N], Points)>;
+
 /// The named columns of every row, `NaN` where there is no number.
 pub fn numbers<const N: usize>(
     table: &Table,
@@ -24,13 +30,13 @@ pub fn numbers<const N: usize>(
 }
 
 /// One column against another, from left to right.
-pub fn curve(table: &Table, x: &str, y: &str) -> Result<Vec<(f64, f64)>, FigureError> {
+pub fn curve(table: &Table, x: &str, y: &str) -> Result<Points, FigureError> {
     let rows = numbers(table, [x, y])?;
     Ok(sorted(rows.into_iter().map(|[x, y]| (x, y)).collect()))
 }
 
 /// The points in the order of their horizontal places, those without one left out.
-pub fn sorted(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+pub fn sorted(mut points: Points) -> Points {
     points.retain(|p| drawable(p.0));
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     points
@@ -40,8 +46,8 @@ pub fn sorted(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 /// order of the groups.
 pub fn grouped<const N: usize>(
     rows: impl IntoIterator<Item = ([f64; N], (f64, f64))>,
-) -> Vec<([i64; N], Vec<(f64, f64)>)> {
-    let mut groups: std::collections::BTreeMap<[i64; N], Vec<(f64, f64)>> = Default::default();
+) -> Groups<N> {
+    let mut groups: std::collections::BTreeMap<[i64; N], Points> = Default::default();
     for (group, point) in rows {
         if group.iter().all(|&x| drawable(x)) {
             groups
@@ -78,7 +84,10 @@ pub fn phase_change(record: &Record) -> Option<Mark> {
 pub fn threshold(record: &Record, measures: &[&str]) -> Option<Mark> {
     let criteria = &record.verdict.as_ref()?.criteria;
     let of = |measure: &&str| criteria.iter().find(|c| c.measure == **measure);
-    let criterion = measures.iter().find_map(of)?;
+    let criterion = measures
+        .iter()
+        .find_map(of)
+        .filter(|c| drawable(c.threshold))?;
     let unit = match criterion.unit.as_str() {
         unit @ ("" | "nats") => unit,
         _ => "", // the axis says it

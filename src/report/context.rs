@@ -155,8 +155,9 @@ fn placed(figure: &Figure) -> Placed {
 }
 
 fn probe(analysis: &crate::record::Analysis) -> Probe {
-    let parameter =
-        |(name, value): (&String, &toml::Value)| escape::code(&format!("{name} = {value}"));
+    let parameter = |(name, value): (&String, &toml::Value)| {
+        escape::code(&text::shorten(&format!("{name} = {value}"), 120))
+    };
     Probe {
         id: escape::code(&analysis.id),
         probe: escape::code(&analysis.probe),

@@ -5,8 +5,11 @@ use crate::figures::text::printable;
 
 /// Text for a paragraph, a heading, a list item, a table cell or the alternative of an image.
 pub fn text(words: &str) -> String {
-    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line: Vec<char> = printable(&line).chars().collect();
+    escaped(&words.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn escaped(line: &str) -> String {
+    let line: Vec<char> = printable(line).chars().collect();
     let mut out = String::with_capacity(line.len() + 8);
     for (i, &c) in line.iter().enumerate() {
         let before = |n: usize| i.checked_sub(n).map(|at| line[at]);
@@ -34,9 +37,12 @@ pub fn text(words: &str) -> String {
     out
 }
 
-/// A code span that shows exactly these words, in a table as well.
+/// These words as code, in a table as well: a bar there needs an entity, which a code span lacks.
 pub fn code(words: &str) -> String {
-    let words = printable(words).replace('|', "\\|");
+    let words = printable(words);
+    if words.contains('|') {
+        return format!("<code>{}</code>", escaped(&words).replace("\\|", "&#124;"));
+    }
     if words.trim().is_empty() {
         return "(empty)".to_string();
     }
@@ -51,11 +57,7 @@ pub fn code(words: &str) -> String {
 
 /// A fenced block of these lines.
 pub fn fence(language: &str, lines: &str) -> String {
-    let shown: Vec<String> = lines
-        .trim_end()
-        .lines()
-        .map(|line| printable(line))
-        .collect();
+    let shown: Vec<String> = lines.trim_end().lines().map(printable).collect();
     let ticks = "`".repeat((longest_run(lines, '`') + 1).max(3));
     format!("{ticks}{language}\n{}\n{ticks}", shown.join("\n"))
 }
@@ -116,7 +118,8 @@ mod tests {
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(code("``"), "``` `` ```");
         assert_eq!(code(" Vel"), "`  Vel `");
-        assert_eq!(code("a|b\nc"), "`a\\|b↵c`");
+        assert_eq!(code("a\nb"), "`a↵b`");
+        assert_eq!(code("<a|b>`"), "<code>&lt;a&#124;b&gt;\\`</code>");
         assert_eq!(code(""), "(empty)");
     }
 

@@ -104,7 +104,7 @@ fn data(plan: &toml::Table, provenance: &Json) -> String {
             .and_then(Json::as_f64)
     };
     parts.extend(number("tokens").map(|n| format!("{} tokens", count(n))));
-    parts.extend(number("documents").map(|n| format!("{} documents", count(n))));
+    parts.extend(number("documents").map(|n| format!("{n} documents")));
     let size = said(plan, &["tokenizer", "d_vocab"]);
     let kind = said(plan, &["tokenizer", "kind"]).map(|kind| format!(" ({})", escape::text(&kind)));
     parts.extend(size.map(|n| {
@@ -143,6 +143,9 @@ const ORIGIN: [(&str, &str); 8] = [
     ("Tokenizer", "/tokenizer"),
 ];
 
+/// What is said first of a dataset or a tokenizer.
+const FIRST: [&str; 6] = ["kind", "documents", "tokens", "bytes", "skipped", "d_vocab"];
+
 /// Where the numbers come from.
 pub fn provenance(provenance: &Json) -> Vec<Line> {
     let fact = |(label, pointer): (&str, &str)| line(label, fact(provenance.pointer(pointer)?));
@@ -159,11 +162,12 @@ fn fact(value: &Json) -> String {
             escape::code(&words.collect::<Vec<_>>().join(" "))
         }
         Json::Object(facts) => {
-            let facts = facts.iter().filter(|(_, value)| !value.is_null());
-            let one = |(key, value): (&String, &Json)| {
-                format!("{} {}", escape::text(&key.replace('_', " ")), fact(value))
-            };
-            facts.map(one).collect::<Vec<_>>().join(", ")
+            let place = |key: &String| FIRST.iter().position(|first| first == key);
+            let mut facts: Vec<_> = facts.iter().filter(|(_, value)| !value.is_null()).collect();
+            facts.sort_by_key(|(key, _)| place(key).unwrap_or(FIRST.len()));
+            let one =
+                |(key, value): (&String, &Json)| format!("{} {}", escape::text(key), fact(value));
+            facts.into_iter().map(one).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }

@@ -114,10 +114,12 @@ fn measures(record: &Record) -> Vec<Measure> {
     ];
     let judged = record.verdict.as_ref().map(|v| &v.heads);
     let measure = |(column, heading, analysis): &(&str, &str, Option<&Analysis>)| {
-        let values = judged
-            .map(|table| judged_values(table, column))
-            .filter(|v| !v.is_empty());
-        let values = values.unwrap_or_else(|| analysis.map(probed).unwrap_or_default());
+        let mut values = analysis.map(probed).unwrap_or_default();
+        values.extend(
+            judged
+                .map(|table| judged_values(table, column))
+                .unwrap_or_default(),
+        );
         Measure {
             heading: heading.to_string(),
             values,

@@ -3,7 +3,7 @@
 use super::ReportError;
 use super::context::{self, Context};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::path::Path;
 
 /// The built-in templates by name.
@@ -70,7 +70,10 @@ impl Template {
         let Some(name) = unknown.into_iter().next() else {
             return Ok(());
         };
-        let line = self.source.lines().position(|line| line.contains(&name));
+        let line = self
+            .source
+            .lines()
+            .position(|l| l.contains('{') && l.contains(&name));
         Err(ReportError::Template {
             name: self.name.clone(),
             line: line.map_or(1, |i| i + 1),
@@ -101,10 +104,17 @@ impl Template {
             .lines()
             .nth(line.saturating_sub(1))
             .unwrap_or_default();
+        let mut message = format!("{words}\n    {}", source.trim());
+        if error.kind() == ErrorKind::UndefinedError {
+            let about = context::VARIABLES
+                .iter()
+                .filter(|(name, _)| source.contains(name));
+            about.for_each(|(name, holds)| message += &format!("\n  {name}: {holds}"));
+        }
         ReportError::Template {
             name: self.name.clone(),
             line,
-            message: format!("{words}\n    {}", source.trim()),
+            message,
         }
     }
 }
@@ -114,7 +124,10 @@ fn environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // The context's words are escaped for Markdown already.
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
     environment.set_syntax(syntax.expect("minijinja's own delimiters are fit for use"));
     environment
 }

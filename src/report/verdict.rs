@@ -2,6 +2,7 @@
 
 use super::context::{cell, heading};
 use super::escape;
+use crate::figures;
 use crate::figures::text::{count, decimal};
 use crate::record::{Criterion, InductionHead, Outcome, PhaseChange, Record, ShiftedHead, Verdict};
 use serde::Serialize;
@@ -56,11 +57,13 @@ pub fn words(record: &Record) -> Words {
         (Outcome::NotFound, _) => "Not found: no induction head formed.".to_string(),
         (Outcome::Inconclusive, _) => "Inconclusive.".to_string(),
     };
-    let mut rests_on: Vec<String> = verdict
-        .induction_heads
-        .iter()
-        .map(|head| formed(head, verdict))
-        .collect();
+    let mut rests_on: Vec<String> = measured(record).into_iter().collect();
+    rests_on.extend(
+        verdict
+            .induction_heads
+            .iter()
+            .map(|head| formed(head, verdict)),
+    );
     if verdict.induction_heads.is_empty() {
         rests_on.extend(
             verdict
@@ -84,6 +87,22 @@ pub fn words(record: &Record) -> Words {
             .to_string(),
         rests_on,
     }
+}
+
+/// How much was looked at.
+fn measured(record: &Record) -> Option<String> {
+    let table = record.analysis("prefix_matching")?.table("heads")?;
+    let heads = figures::heads::last(table).ok()?.len();
+    let mut steps = table.distinct("step");
+    steps.retain(|step| step.number().is_some());
+    let (_, tokens) = figures::axis::range(table.numbers("tokens"))?;
+    let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    Some(format!(
+        "Measured: {} at {}, the last after {} tokens of training.",
+        many(heads, "head"),
+        many(steps.len(), "checkpoint"),
+        count(tokens),
+    ))
 }
 
 fn threshold(verdict: &Verdict, measure: &str) -> String {
@@ -154,7 +173,7 @@ fn best(criterion: &Criterion, verdict: &Verdict) -> String {
     };
     let name = |column: &str| heads.column(column).nth(row).map_or("?".to_string(), cell);
     format!(
-        "The highest {measure} of any head is {}{unit} (head {}.{}); the threshold is {}{unit}.",
+        "Highest {measure} of all heads: {}{unit} (head {}.{}); the threshold is {}{unit}.",
         decimal(*value, 2),
         name("layer"),
         name("head"),
