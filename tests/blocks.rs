@@ -89,10 +89,8 @@ fn gradients_are_those_of_finite_differences() {
             let h = 2e-3f32;
             // Richardson's extrapolation: relu kinks and curvature cost less than at one step.
             let slope = |h: f32, up: f64, down: f64| (up - down) / (2.0 * f64::from(h));
-            let (near, far) = (
-                slope(h, loss_at(h), loss_at(-h)),
-                slope(2.0 * h, loss_at(2.0 * h), loss_at(-2.0 * h)),
-            );
+            let (near, far) =
+                (slope(h, loss_at(h), loss_at(-h)), slope(2.0 * h, loss_at(2.0 * h), loss_at(-2.0 * h)));
             let numeric = (4.0 * near - far) / 3.0;
             let exact: f64 = gradient.iter().zip(&direction).map(|(g, d)| f64::from(g * d)).sum();
             let scale = exact.abs().max(0.05);

@@ -102,7 +102,11 @@ fn check(case: &str) {
             gradients = model.loss(&reference.windows, reference.batch).unwrap().backward();
         }
         let (_, norm) = optimizer.step(&mut model.params, gradients, step, 1.0).unwrap();
-        assert_close("gradient norm", &[norm as f32], &reference.values("grad_norms")[step as usize - 1..][..1]);
+        assert_close(
+            "gradient norm",
+            &[norm as f32],
+            &reference.values("grad_norms")[step as usize - 1..][..1],
+        );
     }
     for (name, _, values) in reference.under("after/") {
         let ours = model.parameter(&name).unwrap();

@@ -35,10 +35,7 @@ fn tables(record: &mut Record) -> Vec<&mut Table> {
 fn a_run_that_formed_a_head() {
     let rendered = rendered(&record(Fate::Formed));
     insta::assert_snapshot!("formed.md", rendered.markdown);
-    insta::assert_snapshot!(
-        "prefix_matching.svg",
-        figure(&rendered, "prefix_matching.svg")
-    );
+    insta::assert_snapshot!("prefix_matching.svg", figure(&rendered, "prefix_matching.svg"));
 }
 
 #[test]
@@ -46,17 +43,9 @@ fn a_control() {
     let mut record = record(Fate::Control);
     insta::assert_snapshot!("control.md", rendered(&record).markdown);
     let verdict = record.verdict.as_mut().unwrap();
-    verdict.shifted_heads.push(ShiftedHead {
-        layer: 0,
-        head: 1,
-        offset: 2,
-        attention: 0.9,
-        ablation: 2.0,
-    });
+    verdict.shifted_heads.push(ShiftedHead { layer: 0, head: 1, offset: 2, attention: 0.9, ablation: 2.0 });
     let said = rendered(&record).markdown;
-    assert!(said.contains(
-        "Head **0.1** is a *shifted* induction head: 0.90 of its attention lies 2 places"
-    ));
+    assert!(said.contains("Head **0.1** is a *shifted* induction head: 0.90 of its attention lies 2 places"));
 }
 
 #[test]
@@ -68,9 +57,7 @@ fn a_run_cut_short() {
 #[test]
 fn a_map_of_strange_tokens() {
     let mut record = record(Fate::Control);
-    let tokens = [
-        "<b>", "漢字", "\n", "\u{202e}", " ", "\0", "\"&'", "<b>", "漢字", "|", "`", "�", "�",
-    ];
+    let tokens = ["<b>", "漢字", "\n", "\u{202e}", " ", "\0", "\"&'", "<b>", "漢字", "|", "`", "�", "�"];
     record.analyses = vec![attention_map(&tokens, 1, 0.4)];
     let rendered = rendered(&record);
     let map = figure(&rendered, "attention_map-1.0.svg");
@@ -94,21 +81,9 @@ fn a_missing_column_costs_one_kind_of_figure_and_is_said() {
     let mut record = record(Fate::Formed);
     tables(&mut record)[0].columns[4].name = "points".into();
     let rendered = rendered(&record);
-    assert_eq!(
-        rendered.warnings,
-        ["no figure `prefix_matching`: the table `heads` has no column `score`"]
-    );
-    assert!(
-        rendered
-            .markdown
-            .contains("The figure prefix_matching could not be drawn")
-    );
-    assert!(
-        rendered
-            .figures
-            .iter()
-            .any(|(file, _)| file == "ablation.svg")
-    );
+    assert_eq!(rendered.warnings, ["no figure `prefix_matching`: the table `heads` has no column `score`"]);
+    assert!(rendered.markdown.contains("The figure prefix_matching could not be drawn"));
+    assert!(rendered.figures.iter().any(|(file, _)| file == "ablation.svg"));
 }
 
 #[test]
@@ -141,14 +116,10 @@ fn a_template_of_ones_own_and_its_mistakes() {
         .join("\n\n")
     );
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    assert_eq!(
-        Template::find("report", folder).unwrap(),
-        Template::default()
-    );
+    assert_eq!(Template::find("report", folder).unwrap(), Template::default());
     let missing = Template::find("nowhere.md", folder).unwrap_err();
     assert!(
-        matches!(missing, ReportError::NoTemplate { .. })
-            && missing.to_string().contains("built in: report")
+        matches!(missing, ReportError::NoTemplate { .. }) && missing.to_string().contains("built in: report")
     );
 }
 
@@ -169,9 +140,7 @@ fn a_report_on_disk_replaces_an_earlier_one_and_nothing_else() {
     files.push("mine.svg".into());
     files.sort();
     let entries = std::fs::read_dir(at.join("figures")).unwrap();
-    let mut left: Vec<String> = entries
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut left: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     left.sort();
     assert_eq!(left, files);
     assert!(at.join("notes.md").exists());

@@ -36,7 +36,8 @@ fn check_one(path: &std::path::Path, sets: &[String]) -> Outcome {
     // Whether a text fits is known only to the tokenizer, which a dataset may have to teach first.
     if ready.plan.analyses.iter().any(|a| a.config.contains_key("text")) {
         let mut preparing = progress::Preparing::new(false);
-        let opened = dataset::open_tokenizer(&ready.plan, &cache_folder(), &mut |event| preparing.show(event));
+        let opened =
+            dataset::open_tokenizer(&ready.plan, &cache_folder(), &mut |event| preparing.show(event));
         preparing.finish();
         check_texts(&ready.plan, &opened?, &mut ready.findings);
     }

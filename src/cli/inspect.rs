@@ -53,7 +53,8 @@ pub fn inspect(arguments: Arguments) -> Outcome {
         return Err(Failure::Usage(words));
     }
     if let Some(wrong) = ids.iter().find(|&&id| id as usize >= plan.d_vocab()) {
-        let words = format!("error: there is no token {wrong}: the vocabulary has 0 to {}", plan.d_vocab() - 1);
+        let words =
+            format!("error: there is no token {wrong}: the vocabulary has 0 to {}", plan.d_vocab() - 1);
         return Err(Failure::Usage(words));
     }
     let steps = run.checkpoints();
@@ -121,7 +122,8 @@ fn as_json(ids: &[u32], strings: &[String], losses: &[f32], kept: &Kept, width: 
         let rows: Vec<&[f32]> = pattern.chunks_exact(width).collect();
         patterns.insert(format!("{layer}.{head}"), json!(rows));
     }
-    let all = json!({ "tokens": ids, "strings": strings, "losses": losses, "patterns": Value::Object(patterns) });
+    let all =
+        json!({ "tokens": ids, "strings": strings, "losses": losses, "patterns": Value::Object(patterns) });
     format!("{all}\n")
 }
 
@@ -131,8 +133,13 @@ fn map_of(strings: &[String], kept: &Kept, width: usize) -> Analysis {
     for (position, label) in strings.iter().enumerate() {
         tokens.push([position.into(), label.as_str().into()]);
     }
-    let columns =
-        [("layer", ""), ("head", ""), ("query", "tokens"), ("key", "tokens"), ("attention", "share of attention")];
+    let columns = [
+        ("layer", ""),
+        ("head", ""),
+        ("query", "tokens"),
+        ("key", "tokens"),
+        ("attention", "share of attention"),
+    ];
     let mut table = Table::new("pattern", &columns);
     for ((layer, head), pattern) in kept {
         for (query, key) in (0..width).flat_map(|q| (0..=q).map(move |k| (q, k))) {

@@ -85,7 +85,8 @@ impl Preparing {
             Event::Progress { what, done, total } => {
                 if let Some(bar) = &self.bar {
                     bar.set_style(
-                        ProgressStyle::with_template("{bar:30} {msg}").unwrap_or(ProgressStyle::default_bar()),
+                        ProgressStyle::with_template("{bar:30} {msg}")
+                            .unwrap_or(ProgressStyle::default_bar()),
                     );
                     bar.set_length(total);
                     bar.set_position(done);

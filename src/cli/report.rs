@@ -50,7 +50,8 @@ pub fn report(arguments: Arguments) -> Outcome {
 /// The plan a run was made by.
 pub fn saved_plan(run: &RunDirectory) -> Result<Plan> {
     let text = String::from_utf8_lossy(&run.read("plan.toml")?).into_owned();
-    let wrong = |e| Error::message(format!("{} is not a plan of this version: {e}", run.file("plan.toml").display()));
+    let wrong =
+        |e| Error::message(format!("{} is not a plan of this version: {e}", run.file("plan.toml").display()));
     toml::from_str(&text).map_err(wrong)
 }
 

@@ -67,7 +67,8 @@ pub fn sample(documents: &dyn Documents, bytes: u64, events: &mut dyn FnMut(Even
     let mut texts = Vec::new();
     let mut done = 0;
     for group in chosen.chunks(1024) {
-        let read: Vec<String> = group.par_iter().filter_map(|&i| Some(documents.read(i).ok()?.text)).collect();
+        let read: Vec<String> =
+            group.par_iter().filter_map(|&i| Some(documents.read(i).ok()?.text)).collect();
         for mut text in read {
             // One enormous document must not be the whole sample.
             let mut end = text.len().min((bytes / 4).max(1 << 16) as usize);

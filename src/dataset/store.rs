@@ -56,7 +56,8 @@ impl Ids {
         let file = File::open(path).map_err(Error::read(path))?;
         let length = file.metadata().map_err(Error::read(path))?.len();
         // SAFETY: stores are written once, under another name, and never changed afterwards.
-        let map = if length == 0 { None } else { Some(unsafe { Mmap::map(&file) }.map_err(Error::read(path))?) };
+        let map =
+            if length == 0 { None } else { Some(unsafe { Mmap::map(&file) }.map_err(Error::read(path))?) };
         Ok(Ids { map, width })
     }
 
@@ -113,7 +114,13 @@ impl Store {
         let (n, m) = (training.len(), validation.len());
         if m >= window && n >= window {
             let (training_range, validation_range) = (0..n, 0..m);
-            return Ok(Store { facts, training, validation: Some(validation), training_range, validation_range });
+            return Ok(Store {
+                facts,
+                training,
+                validation: Some(validation),
+                training_range,
+                validation_range,
+            });
         }
         // Too few documents to hold some out whole: the end of the longer part is held out.
         let longer = if n >= m { training } else { validation };
@@ -180,7 +187,8 @@ fn contents(documents: &dyn Documents, events: &mut dyn FnMut(Event)) -> blake3:
     let total: u64 = (0..documents.count()).map(|i| documents.size(i)).sum();
     let mut done = 0;
     for group in groups(documents) {
-        let digest = |i: usize| documents.read(i).ok().map(|d| (blake3::hash(d.text.as_bytes()), d.text.len()));
+        let digest =
+            |i: usize| documents.read(i).ok().map(|d| (blake3::hash(d.text.as_bytes()), d.text.len()));
         let digests: Vec<_> = group.into_par_iter().map(digest).collect();
         for (digest, length) in digests.into_iter().flatten() {
             hasher.update(digest.as_bytes());

@@ -212,32 +212,154 @@ impl Zipf {
 
 const ONSETS: &[&str] = &[
     "b", "bl", "br", "c", "ch", "cl", "cr", "d", "dr", "f", "fl", "fr", "g", "gl", "gr", "h", "j", "k", "kl",
-    "kn", "kr", "l", "m", "n", "p", "ph", "pl", "pr", "qu", "r", "rh", "s", "sc", "sh", "sk", "sl", "sm", "sn",
-    "sp", "st", "str", "sv", "t", "th", "tr", "tw", "v", "vl", "vr", "w", "wh", "y", "z", "zh", "zl",
+    "kn", "kr", "l", "m", "n", "p", "ph", "pl", "pr", "qu", "r", "rh", "s", "sc", "sh", "sk", "sl", "sm",
+    "sn", "sp", "st", "str", "sv", "t", "th", "tr", "tw", "v", "vl", "vr", "w", "wh", "y", "z", "zh", "zl",
 ];
-const NUCLEI: &[&str] =
-    &["a", "e", "i", "o", "u", "y", "ae", "ai", "au", "ea", "ei", "eo", "ia", "ie", "io", "oa", "oe", "ou", "ua", "ui"];
+const NUCLEI: &[&str] = &[
+    "a", "e", "i", "o", "u", "y", "ae", "ai", "au", "ea", "ei", "eo", "ia", "ie", "io", "oa", "oe", "ou",
+    "ua", "ui",
+];
 const CODAS: &[&str] = &[
-    "", "b", "ck", "d", "ff", "g", "l", "ld", "lm", "lt", "m", "mb", "n", "nd", "ng", "nk", "nt", "p", "r", "rd",
-    "rk", "rm", "rn", "rt", "s", "sk", "st", "t", "th", "v", "x", "z",
+    "", "b", "ck", "d", "ff", "g", "l", "ld", "lm", "lt", "m", "mb", "n", "nd", "ng", "nk", "nt", "p", "r",
+    "rd", "rk", "rm", "rn", "rt", "s", "sk", "st", "t", "th", "v", "x", "z",
 ];
 const NOUNS: &[&str] = &[
-    "house", "letter", "garden", "boat", "key", "horse", "lamp", "river", "book", "road", "coat", "market",
-    "bridge", "clock", "window", "song", "stone", "field", "kitchen", "tower", "ship", "basket", "door", "winter",
-    "candle", "orchard", "violin", "harbour", "mirror", "wagon", "cellar", "ladder", "compass", "mill", "lantern",
-    "blanket", "teapot", "ribbon", "map", "anchor", "barrel", "chimney", "forest", "feather", "hammer", "island",
-    "journal", "kettle", "lighthouse", "meadow", "needle", "oven", "parcel", "quilt", "rope", "saddle", "trumpet",
-    "umbrella", "valley", "whistle", "yard", "attic", "bell", "canal", "drawer", "engine", "fence", "glove",
+    "house",
+    "letter",
+    "garden",
+    "boat",
+    "key",
+    "horse",
+    "lamp",
+    "river",
+    "book",
+    "road",
+    "coat",
+    "market",
+    "bridge",
+    "clock",
+    "window",
+    "song",
+    "stone",
+    "field",
+    "kitchen",
+    "tower",
+    "ship",
+    "basket",
+    "door",
+    "winter",
+    "candle",
+    "orchard",
+    "violin",
+    "harbour",
+    "mirror",
+    "wagon",
+    "cellar",
+    "ladder",
+    "compass",
+    "mill",
+    "lantern",
+    "blanket",
+    "teapot",
+    "ribbon",
+    "map",
+    "anchor",
+    "barrel",
+    "chimney",
+    "forest",
+    "feather",
+    "hammer",
+    "island",
+    "journal",
+    "kettle",
+    "lighthouse",
+    "meadow",
+    "needle",
+    "oven",
+    "parcel",
+    "quilt",
+    "rope",
+    "saddle",
+    "trumpet",
+    "umbrella",
+    "valley",
+    "whistle",
+    "yard",
+    "attic",
+    "bell",
+    "canal",
+    "drawer",
+    "engine",
+    "fence",
+    "glove",
 ];
 const TRAITS: &[&str] = &[
-    "old", "small", "quiet", "cold", "bright", "heavy", "broken", "strange", "green", "empty", "warm", "narrow",
-    "yellow", "forgotten", "wooden", "silver", "crooked", "distant", "gentle", "hidden", "iron", "loud", "muddy",
-    "painted", "rusty", "sudden", "tall", "unlucky", "velvet", "weary", "ancient", "blue", "careful", "dusty",
+    "old",
+    "small",
+    "quiet",
+    "cold",
+    "bright",
+    "heavy",
+    "broken",
+    "strange",
+    "green",
+    "empty",
+    "warm",
+    "narrow",
+    "yellow",
+    "forgotten",
+    "wooden",
+    "silver",
+    "crooked",
+    "distant",
+    "gentle",
+    "hidden",
+    "iron",
+    "loud",
+    "muddy",
+    "painted",
+    "rusty",
+    "sudden",
+    "tall",
+    "unlucky",
+    "velvet",
+    "weary",
+    "ancient",
+    "blue",
+    "careful",
+    "dusty",
 ];
 const DEEDS: &[&str] = &[
-    "found", "carried", "wanted", "mended", "sold", "lost", "painted", "watched", "remembered", "hid", "borrowed",
-    "opened", "bought", "cleaned", "followed", "drew", "guarded", "measured", "stole", "described", "counted",
-    "burned", "dreamed of", "returned", "traded", "wrapped", "lifted", "listened to", "praised", "feared",
+    "found",
+    "carried",
+    "wanted",
+    "mended",
+    "sold",
+    "lost",
+    "painted",
+    "watched",
+    "remembered",
+    "hid",
+    "borrowed",
+    "opened",
+    "bought",
+    "cleaned",
+    "followed",
+    "drew",
+    "guarded",
+    "measured",
+    "stole",
+    "described",
+    "counted",
+    "burned",
+    "dreamed of",
+    "returned",
+    "traded",
+    "wrapped",
+    "lifted",
+    "listened to",
+    "praised",
+    "feared",
 ];
 const TEMPLATES: &[&str] = &[
     "%F lived near the %a %n.",
@@ -281,7 +403,8 @@ mod tests {
     /// Words that begin with a capital in the middle of a sentence, and how many different ones.
     fn names(story: &str) -> (usize, usize) {
         let words: Vec<&str> = story.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).collect();
-        let known = ["The", "Then", "Where", "Ask", "Every", "One", "When", "Nobody", "After", "It", "So", "In", "I"];
+        let known =
+            ["The", "Then", "Where", "Ask", "Every", "One", "When", "Nobody", "After", "It", "So", "In", "I"];
         let is_name = |w: &&&str| w.starts_with(char::is_uppercase) && !known.contains(w);
         let names: Vec<&&str> = words.iter().filter(is_name).collect();
         let mut different = names.clone();
@@ -299,7 +422,9 @@ mod tests {
     #[test]
     fn burstiness_is_how_much_names_recur() {
         let share = |burstiness| {
-            let (all, different) = (0..50).map(|i| names(&stories(burstiness).story(i))).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+            let (all, different) = (0..50)
+                .map(|i| names(&stories(burstiness).story(i)))
+                .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
             different as f64 / all as f64
         };
         let (bursty, flat) = (share(1.0), share(0.0));

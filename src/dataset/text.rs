@@ -59,11 +59,12 @@ pub const VALIDATION_FRACTION: Key = Key {
 
 /// Endings of prose and source code; data (json, csv, svg, lock …) is left out.
 const ENDINGS: &[&str] = &[
-    "txt", "text", "md", "markdown", "rst", "tex", "adoc", "org", "rs", "py", "pyi", "js", "mjs", "cjs", "jsx",
-    "ts", "tsx", "go", "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "cu", "java", "kt", "kts", "scala", "cs", "fs",
-    "swift", "m", "mm", "rb", "php", "pl", "pm", "lua", "r", "jl", "hs", "ml", "mli", "ex", "exs", "erl", "hrl",
-    "clj", "cljs", "lisp", "el", "scm", "rkt", "sh", "bash", "zsh", "fish", "ps1", "sql", "vim", "dart", "zig",
-    "nim", "d", "f90", "f", "ada", "adb", "pas", "v", "sv", "vhd", "asm", "s", "proto", "cmake", "tcl", "groovy",
+    "txt", "text", "md", "markdown", "rst", "tex", "adoc", "org", "rs", "py", "pyi", "js", "mjs", "cjs",
+    "jsx", "ts", "tsx", "go", "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "cu", "java", "kt", "kts", "scala",
+    "cs", "fs", "swift", "m", "mm", "rb", "php", "pl", "pm", "lua", "r", "jl", "hs", "ml", "mli", "ex",
+    "exs", "erl", "hrl", "clj", "cljs", "lisp", "el", "scm", "rkt", "sh", "bash", "zsh", "fish", "ps1",
+    "sql", "vim", "dart", "zig", "nim", "d", "f90", "f", "ada", "adb", "pas", "v", "sv", "vhd", "asm", "s",
+    "proto", "cmake", "tcl", "groovy",
 ];
 
 #[derive(Debug, Deserialize)]
@@ -202,7 +203,8 @@ impl Documents for Files {
         } else {
             0
         };
-        let mut bytes = read_at_most(path, self.config.max_bytes - before).map_err(|e| format!("{shown}: {e}"))?;
+        let mut bytes =
+            read_at_most(path, self.config.max_bytes - before).map_err(|e| format!("{shown}: {e}"))?;
         if bytes[..bytes.len().min(8192)].contains(&0) {
             return Err(format!("{shown}: binary"));
         }
@@ -247,7 +249,8 @@ fn unwrapped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut previous = "";
     for line in text.lines() {
-        let starts_anew = line.trim().is_empty() || line.starts_with([' ', '\t', '-', '*', '#', '>', '|', '=', '~']);
+        let starts_anew =
+            line.trim().is_empty() || line.starts_with([' ', '\t', '-', '*', '#', '>', '|', '=', '~']);
         if !out.is_empty() {
             out.push(if starts_anew || previous.trim().is_empty() { '\n' } else { ' ' });
         }

@@ -4,7 +4,15 @@ use crate::record::Record;
 use toml::{Table, Value};
 
 /// Tables whose keys change neither the weights nor the data.
-const COSMETIC: &[&str] = &["name", "description", "report", "verdict", "analyses", "training.checkpoints", "training.validation_sequences"];
+const COSMETIC: &[&str] = &[
+    "name",
+    "description",
+    "report",
+    "verdict",
+    "analyses",
+    "training.checkpoints",
+    "training.validation_sequences",
+];
 
 /// One of the things compared.
 #[derive(Debug, Clone)]
@@ -61,7 +69,8 @@ pub fn compare(subjects: &[Subject], all: bool) -> Differences {
             continue;
         }
         let difference = Difference { key: key.clone(), values };
-        let under = |table: &str| key == table || key.strip_prefix(table).is_some_and(|r| r.starts_with(['.', '['])); 
+        let under =
+            |table: &str| key == table || key.strip_prefix(table).is_some_and(|r| r.starts_with(['.', '[']));
         match COSMETIC.iter().any(|t| under(t)) {
             true => found.cosmetic.push(difference),
             false => found.results.push(difference),
@@ -112,9 +121,15 @@ fn outcomes(subjects: &[Subject]) -> Vec<Difference> {
             let scores = r.verdict.as_ref()?.heads.numbers("prefix_matching");
             scores.into_iter().reduce(f64::max).map(|x| format!("{x:.3}"))
         }),
-        ("formed at tokens", |r| Some(r.verdict.as_ref()?.induction_heads.first()?.formed_at_tokens?.to_string())),
-        ("in-context-learning score (nats)", |r| last(r.analysis("in_context_learning")?.table("scores")?, "score")),
-        ("loss on second copy (nats)", |r| last(r.analysis("repeated_loss")?.table("losses")?, "second_copy")),
+        ("formed at tokens", |r| {
+            Some(r.verdict.as_ref()?.induction_heads.first()?.formed_at_tokens?.to_string())
+        }),
+        ("in-context-learning score (nats)", |r| {
+            last(r.analysis("in_context_learning")?.table("scores")?, "score")
+        }),
+        ("loss on second copy (nats)", |r| {
+            last(r.analysis("repeated_loss")?.table("losses")?, "second_copy")
+        }),
         ("training loss (nats)", |r| last(&r.metrics, "loss")),
         ("validation loss (nats)", |r| last(&r.metrics, "validation_loss")),
         ("training seconds", |r| Some(format!("{:.0}", r.timings.get("training_seconds")?.as_f64()?))),
@@ -183,8 +198,14 @@ mod tests {
 
     #[test]
     fn only_what_differs_and_by_what_it_changes() {
-        let a = subject("a", "name = \"a\"\nseed = 0\n[training]\nsteps = 5\n[[architecture.blocks]]\nkind = \"conv1d\"");
-        let b = subject("b", "name = \"b\"\nseed = 1\n[training]\nsteps = 5\n[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2");
+        let a = subject(
+            "a",
+            "name = \"a\"\nseed = 0\n[training]\nsteps = 5\n[[architecture.blocks]]\nkind = \"conv1d\"",
+        );
+        let b = subject(
+            "b",
+            "name = \"b\"\nseed = 1\n[training]\nsteps = 5\n[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2",
+        );
         let found = compare(&[a, b], false);
         let keys: Vec<&str> = found.results.iter().map(|d| d.key.as_str()).collect();
         assert_eq!(keys, ["seed", "architecture.blocks[0].kind", "architecture.blocks[0].n_heads"]);

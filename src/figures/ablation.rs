@@ -69,12 +69,7 @@ fn page(
         canvas.dashes((25.0, 39.0), (25.0, 53.0), 1.2, colour::GREY);
         canvas.text(42.0, 46.0, key, letters);
     }
-    canvas.text(
-        left - 10.0,
-        top - 14.0,
-        "head",
-        letters.colour(colour::GREY).anchor(Anchor::End),
-    );
+    canvas.text(left - 10.0, top - 14.0, "head", letters.colour(colour::GREY).anchor(Anchor::End));
     for tick in axis.ticks(width, 60.0) {
         let x = x(tick.value);
         canvas.line(&[(x, top), (x, bottom)], 1.0, colour::GRID);
@@ -85,12 +80,7 @@ fn page(
     let colours = heads::Colours::of(record);
     for (i, (head, value)) in bars.iter().enumerate() {
         let y = top + ROW * (i as f64 + 0.5);
-        canvas.text(
-            left - 10.0,
-            y,
-            &heads::name(*head),
-            letters.anchor(Anchor::End),
-        );
+        canvas.text(left - 10.0, y, &heads::name(*head), letters.anchor(Anchor::End));
         let (from, to) = (x(value.min(0.0)), x(value.max(0.0)));
         let colour = colours.get(*head).unwrap_or(colour::PALE);
         canvas.rect(from, y - 7.0, (to - from).max(1.0), 14.0, colour);
@@ -104,19 +94,10 @@ fn page(
     canvas.text(left + width / 2.0, bottom + 34.0, &axis.title, style);
     let svg = canvas.finish(&title)?;
     let (name, reading) = (file_stem(&analysis.id), KIND.reading.to_string());
-    Ok(Figure {
-        name,
-        title,
-        reading,
-        svg,
-    })
+    Ok(Figure { name, title, reading, svg })
 }
 
 fn signed(value: f64) -> String {
     let number = text::decimal(value, 2);
-    if value >= 0.005 {
-        format!("+{number}")
-    } else {
-        number
-    }
+    if value >= 0.005 { format!("+{number}") } else { number }
 }

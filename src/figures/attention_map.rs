@@ -18,16 +18,12 @@ pub const KIND: FigureKind = FigureKind {
 
 fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
     let maps = record.analyses.iter().filter(|a| a.probe == KIND.name);
-    Ok(maps
-        .map(of_analysis)
-        .collect::<Result<Vec<_>, _>>()?
-        .concat())
+    Ok(maps.map(of_analysis).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// The maps of one analysis with the tables `tokens` and `pattern`, without a run around it.
 pub fn of_analysis(analysis: &Analysis) -> Result<Vec<Figure>, FigureError> {
-    let (Some(tokens), Some(pattern)) = (analysis.table("tokens"), analysis.table("pattern"))
-    else {
+    let (Some(tokens), Some(pattern)) = (analysis.table("tokens"), analysis.table("pattern")) else {
         return Ok(Vec::new());
     };
     let tokens = Tokens::of(tokens)?;
@@ -39,11 +35,7 @@ pub fn of_analysis(analysis: &Analysis) -> Result<Vec<Figure>, FigureError> {
         "" => "share of attention",
         unit => unit,
     };
-    let text = analysis
-        .parameters
-        .get("text")
-        .and_then(|t| t.as_str())
-        .map(str::trim_start);
+    let text = analysis.parameters.get("text").and_then(|t| t.as_str()).map(str::trim_start);
     let text = text.map_or(String::new(), |t| format!(" on “{}”", text::shorten(t, 34)));
     let mut figures = Vec::new();
     for of_head in rows.chunk_by(|a, b| a.0[..2] == b.0[..2]) {
@@ -75,10 +67,7 @@ impl Tokens {
         let positions = tables::numbers(table, ["position"])?;
         let mut order: Vec<usize> = (0..positions.len()).collect();
         order.sort_by(|&a, &b| positions[a][0].total_cmp(&positions[b][0]));
-        let texts: Vec<&str> = table
-            .column("token")
-            .map(|c| c.text().unwrap_or("?"))
-            .collect();
+        let texts: Vec<&str> = table.column("token").map(|c| c.text().unwrap_or("?")).collect();
         let ids = table.numbers("id");
         let text = |i: &usize| texts.get(*i).copied().unwrap_or("?");
         // Two halves of different characters look the same: `�` is never taken for a repeat.
@@ -117,10 +106,7 @@ impl<'a> Map<'a> {
         let n = tokens.labels.len();
         let mut attention: Vec<Vec<f64>> = (1..=n).map(|seen| vec![f64::NAN; seen]).collect();
         for ([_, _, query], cells) in rows {
-            let Some(row) = usize::try_from(*query)
-                .ok()
-                .and_then(|q| attention.get_mut(q))
-            else {
+            let Some(row) = usize::try_from(*query).ok().and_then(|q| attention.get_mut(q)) else {
                 continue;
             };
             for &(key, share) in cells.iter().filter(|cell| cell.0 >= 0.0) {
@@ -133,20 +119,13 @@ impl<'a> Map<'a> {
             Some((lo, hi)) if lo >= 0.0 && hi < 0.5 => Axis::around([0.0, hi.max(0.01)], unit),
             _ => Axis::share(attention.iter().flatten().copied(), unit),
         };
-        Map {
-            tokens,
-            attention,
-            amounts,
-        }
+        Map { tokens, attention, amounts }
     }
 
     /// How much of the attention lies on the outlined cells, in words.
     fn landed(&self) -> String {
         let share = |query: usize| {
-            let on = self
-                .tokens
-                .targets(query)
-                .map(|key| self.attention[query][key]);
+            let on = self.tokens.targets(query).map(|key| self.attention[query][key]);
             on.reduce(|a, b| a + b).filter(|sum| sum.is_finite())
         };
         let shares: Vec<f64> = (0..self.attention.len()).filter_map(share).collect();
@@ -162,21 +141,12 @@ impl<'a> Map<'a> {
 
     fn page(&self, title: &str) -> Result<Option<String>, FigureError> {
         let n = self.tokens.labels.len();
-        if !self
-            .attention
-            .iter()
-            .flatten()
-            .any(|share| share.is_finite())
-        {
+        if !self.attention.iter().flatten().any(|share| share.is_finite()) {
             return Ok(None);
         }
         let cell = cell_size(n as f64);
         let letters = (cell * 0.92).min(12.0);
-        let labels = self
-            .tokens
-            .labels
-            .iter()
-            .map(|l| text::mono_width(l, letters));
+        let labels = self.tokens.labels.iter().map(|l| text::mono_width(l, letters));
         let longest = labels.fold(0.0, f64::max) + 8.0;
         let side = cell * n as f64;
         let (left, top) = (40.0 + longest, 82.0 + longest);
@@ -189,28 +159,14 @@ impl<'a> Map<'a> {
         canvas.text(42.0, 46.0, key, Type::new(LETTERS));
         let grey = Type::new(LETTERS).colour(colour::GREY);
         canvas.text(left, 70.0, "key: attended to →", grey);
-        let upward = Type {
-            upward: true,
-            ..grey.anchor(Anchor::End)
-        };
+        let upward = Type { upward: true, ..grey.anchor(Anchor::End) };
         canvas.text(20.0, top, "← query: attends", upward);
         canvas.rect(left, top, side, side, colour::VOID);
-        let face = Type {
-            mono: true,
-            ..Type::new(letters)
-        };
+        let face = Type { mono: true, ..Type::new(letters) };
         for (i, label) in self.tokens.labels.iter().enumerate() {
             let at = cell * (i as f64 + 0.5);
             canvas.text(left - 6.0, top + at, label, face.anchor(Anchor::End));
-            canvas.text(
-                left + at,
-                top - 6.0,
-                label,
-                Type {
-                    upward: true,
-                    ..face
-                },
-            );
+            canvas.text(left + at, top - 6.0, label, Type { upward: true, ..face });
         }
         self.cells(&mut canvas, left, top, cell);
         heat::scale(&mut canvas, left + side + 28.0, top, bar, &self.amounts);
@@ -221,11 +177,7 @@ impl<'a> Map<'a> {
     fn cells(&self, canvas: &mut Canvas, left: f64, top: f64, cell: f64) {
         let shade = |share: f64| {
             let place = (self.amounts.at(share) * 100.0).round() / 100.0;
-            if share.is_nan() {
-                None
-            } else {
-                colour::amount(place)
-            }
+            if share.is_nan() { None } else { colour::amount(place) }
         };
         for (query, row) in self.attention.iter().enumerate() {
             let y = top + cell * query as f64;

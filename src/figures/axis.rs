@@ -40,24 +40,17 @@ pub fn drawable(x: f64) -> bool {
 
 /// The least and the greatest drawable value.
 pub fn range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
-    values
-        .into_iter()
-        .filter(|&x| drawable(x))
-        .fold(None, |range, x| match range {
-            None => Some((x, x)),
-            Some((lo, hi)) => Some((f64::min(lo, x), f64::max(hi, x))),
-        })
+    values.into_iter().filter(|&x| drawable(x)).fold(None, |range, x| match range {
+        None => Some((x, x)),
+        Some((lo, hi)) => Some((f64::min(lo, x), f64::max(hi, x))),
+    })
 }
 
 impl Axis {
     /// A linear axis around all the values, from one round number to another.
     pub fn around(values: impl IntoIterator<Item = f64>, title: &str) -> Self {
         let (lo, hi) = range(values).unwrap_or((0.0, 1.0));
-        let room = if hi > lo {
-            0.0
-        } else {
-            f64::max(lo.abs() * 0.1, 0.5)
-        };
+        let room = if hi > lo { 0.0 } else { f64::max(lo.abs() * 0.1, 0.5) };
         let (lo, hi) = (lo - room, hi + room);
         let step = step(hi - lo, 5.0);
         let (lo, hi) = ((lo / step).floor() * step, (hi / step).ceil() * step);
@@ -77,12 +70,7 @@ impl Axis {
     pub fn exactly(lo: f64, hi: f64, title: &str) -> Self {
         let hi = if hi > lo { hi } else { lo + 1.0 };
         let (title, scale) = (title.to_string(), Scale::Linear);
-        Axis {
-            title,
-            lo,
-            hi,
-            scale,
-        }
+        Axis { title, lo, hi, scale }
     }
 
     /// A share: from 0 to 1, and beyond only if the values are.
@@ -97,38 +85,22 @@ impl Axis {
     pub fn tokens(values: impl IntoIterator<Item = f64>) -> Self {
         let hi = range(values).map_or(1.0, |(_, hi)| hi.max(1.0));
         let unit = 10f64.powf((hi / 100.0).log10().round()).max(1.0);
-        let title = format!(
-            "training tokens n, spread as log(1 + n / {})",
-            text::count(unit)
-        );
-        Axis {
-            title,
-            lo: 0.0,
-            hi,
-            scale: Scale::Shifted(unit),
-        }
+        let title = format!("training tokens n, spread as log(1 + n / {})", text::count(unit));
+        Axis { title, lo: 0.0, hi, scale: Scale::Shifted(unit) }
     }
 
     /// Positions in the context, the first ones spread out.
     pub fn positions(values: impl IntoIterator<Item = f64>, title: &str) -> Self {
         let (lo, hi) = range(values).unwrap_or((0.0, 1.0));
         let lo = lo.max(0.0);
-        Axis {
-            title: title.to_string(),
-            lo,
-            hi: hi.max(lo + 1.0),
-            scale: Scale::Shifted(1.0),
-        }
+        Axis { title: title.to_string(), lo, hi: hi.max(lo + 1.0), scale: Scale::Shifted(1.0) }
     }
 
     /// Whole numbers, evenly spread.
     pub fn whole(values: impl IntoIterator<Item = f64>, title: &str) -> Self {
         let (lo, hi) = range(values).unwrap_or((0.0, 1.0));
         let scale = Scale::Whole;
-        Axis {
-            scale,
-            ..Axis::exactly(lo, hi, title)
-        }
+        Axis { scale, ..Axis::exactly(lo, hi, title) }
     }
 
     /// Where a value lies, 0 at the axis's beginning and 1 at its end.
@@ -140,11 +112,7 @@ impl Axis {
                 (place(value) - place(self.lo)) / (place(self.hi) - place(self.lo))
             }
         };
-        if place.is_nan() {
-            0.0
-        } else {
-            place.clamp(0.0, 1.0)
-        }
+        if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
     }
 
     /// The ticks of an axis of that length, labels at least `apart` pixels from each other.
@@ -174,10 +142,7 @@ impl Axis {
         (0..=20)
             .map(|i| (first + f64::from(i)) * step)
             .take_while(|&value| value <= self.hi + step * 1e-6)
-            .map(|value| Tick {
-                value,
-                label: Some(label(value)),
-            })
+            .map(|value| Tick { value, label: Some(label(value)) })
             .collect()
     }
 
@@ -194,20 +159,12 @@ impl Axis {
             .filter(|value| (self.lo..=self.hi).contains(value));
         for value in wanted {
             let place = |v: f64| self.at(v) * pixels;
-            if ticks
-                .iter()
-                .all(|t| (place(t.value) - place(value)).abs() >= apart)
-            {
-                ticks.push(Tick {
-                    value,
-                    label: Some(text::count(value)),
-                });
+            if ticks.iter().all(|t| (place(t.value) - place(value)).abs() >= apart) {
+                ticks.push(Tick { value, label: Some(text::count(value)) });
             }
         }
         let small = steps(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
-        let small: Vec<f64> = small
-            .filter(|value| (self.lo..=self.hi).contains(value))
-            .collect();
+        let small: Vec<f64> = small.filter(|value| (self.lo..=self.hi).contains(value)).collect();
         for value in small {
             let roomy = |t: &Tick| ((self.at(t.value) - self.at(value)) * pixels).abs() >= 4.0;
             if ticks.iter().all(roomy) {
@@ -223,10 +180,7 @@ fn step(span: f64, most: f64) -> f64 {
     let least = f64::max(span / most.max(1.0), 1e-9);
     let power = 10f64.powf(least.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power);
-    steps
-        .into_iter()
-        .find(|&s| s >= least * (1.0 - 1e-9))
-        .unwrap_or(power * 10.0)
+    steps.into_iter().find(|&s| s >= least * (1.0 - 1e-9)).unwrap_or(power * 10.0)
 }
 
 #[cfg(test)]
@@ -243,18 +197,12 @@ mod tests {
         let axis = Axis::around([0.31, 5.2], "loss (nats)");
         assert_eq!((axis.lo, axis.hi), (0.0, 6.0));
         assert_eq!(labels(&axis, 240.0), ["0", "2", "4", "6"]);
-        assert_eq!(
-            labels(&Axis::exactly(0.0, 1.0, ""), 200.0),
-            ["0.00", "0.25", "0.50", "0.75", "1.00"]
-        );
+        assert_eq!(labels(&Axis::exactly(0.0, 1.0, ""), 200.0), ["0.00", "0.25", "0.50", "0.75", "1.00"]);
     }
 
     #[test]
     fn positions_are_whole() {
-        assert_eq!(
-            labels(&Axis::whole([1.0, 4.0], ""), 500.0),
-            ["1", "2", "3", "4"]
-        );
+        assert_eq!(labels(&Axis::whole([1.0, 4.0], ""), 500.0), ["1", "2", "3", "4"]);
     }
 
     #[test]
@@ -269,13 +217,7 @@ mod tests {
 
     #[test]
     fn no_data_is_too_strange_for_an_axis() {
-        let strange = [
-            vec![],
-            vec![f64::NAN],
-            vec![f64::INFINITY, 1.0],
-            vec![0.0; 3],
-            vec![1e17, -1e17],
-        ];
+        let strange = [vec![], vec![f64::NAN], vec![f64::INFINITY, 1.0], vec![0.0; 3], vec![1e17, -1e17]];
         for values in strange {
             for axis in [
                 Axis::around(values.clone(), ""),
@@ -283,10 +225,7 @@ mod tests {
                 Axis::tokens(values.clone()),
                 Axis::positions(values.clone(), ""),
             ] {
-                assert!(
-                    axis.hi > axis.lo && axis.ticks(300.0, 40.0).len() < 300,
-                    "{axis:?}"
-                );
+                assert!(axis.hi > axis.lo && axis.ticks(300.0, 40.0).len() < 300, "{axis:?}");
                 assert!((0.0..=1.0).contains(&axis.at(f64::NAN)));
             }
         }

@@ -164,9 +164,7 @@ fn unit(x: f64) -> i32 {
 /// plotters divides every size by 1.24 before it writes it: this comes out as what was meant.
 fn before_division(size: f64) -> f64 {
     let near = size * 1.24;
-    let exact = [near, near.next_down(), near.next_up()]
-        .into_iter()
-        .find(|x| x / 1.24 == size);
+    let exact = [near, near.next_down(), near.next_up()].into_iter().find(|x| x / 1.24 == size);
     exact.unwrap_or(near)
 }
 
@@ -201,28 +199,18 @@ fn draw(backend: &mut SVGBackend, shape: &Shape) -> Result<(), FigureError> {
                 true => FontFamily::Name("Menlo, Consolas, DejaVu Sans Mono, monospace"),
                 false => FontFamily::Name("Helvetica, Arial, sans-serif"),
             };
-            let weight = if t.bold {
-                FontStyle::Bold
-            } else {
-                FontStyle::Normal
-            };
+            let weight = if t.bold { FontStyle::Bold } else { FontStyle::Normal };
             let anchor = match t.anchor {
                 Anchor::Start => HPos::Left,
                 Anchor::Middle => HPos::Center,
                 Anchor::End => HPos::Right,
             };
-            let turn = if t.upward {
-                FontTransform::Rotate270
-            } else {
-                FontTransform::None
-            };
+            let turn = if t.upward { FontTransform::Rotate270 } else { FontTransform::None };
             let font = FontDesc::new(family, before_division(t.size * FINE), weight);
             let font = font.transform(turn);
             let Colour(r, g, b) = t.colour;
             let ink = RGBColor(r, g, b);
-            let face = plotters::style::TextStyle::from(font)
-                .color(&ink)
-                .pos(Pos::new(anchor, VPos::Center));
+            let face = plotters::style::TextStyle::from(font).color(&ink).pos(Pos::new(anchor, VPos::Center));
             backend.draw_text(words, &face, fine(&(*x, *y)))
         }
     };
@@ -246,10 +234,7 @@ impl Canvas {
         let mut lines = svg.lines().skip(1); // <svg …>
         for shape in &self.shapes {
             // Within a text, quotes are written `&quot;`: these can only be attributes.
-            let line = lines
-                .next()
-                .unwrap_or_default()
-                .replace(" opacity=\"1\"", "");
+            let line = lines.next().unwrap_or_default().replace(" opacity=\"1\"", "");
             let line = line.replace(" stroke=\"none\"", "");
             match shape {
                 Shape::Text(..) => {

@@ -35,23 +35,13 @@ impl Series {
     /// A named line in full colour.
     pub fn new(label: &str, colour: Colour, points: Points) -> Self {
         let label = Some(label.to_string());
-        Series {
-            label,
-            colour,
-            points,
-            width: 1.8,
-            opacity: 1.0,
-            dots: false,
-        }
+        Series { label, colour, points, width: 1.8, opacity: 1.0, dots: false }
     }
 
     /// A line through measurements, shown as dots where they are few.
     pub fn measured(label: &str, colour: Colour, points: Points) -> Self {
         let dots = points.len() <= 48;
-        Series {
-            dots,
-            ..Series::new(label, colour, points)
-        }
+        Series { dots, ..Series::new(label, colour, points) }
     }
 }
 
@@ -99,19 +89,11 @@ impl Chart {
 
 /// The charts, one below the other, under a title.
 pub fn page(title: &str, charts: &[Chart]) -> Result<String, FigureError> {
-    let labels = charts
-        .iter()
-        .flat_map(|c| &c.series)
-        .filter_map(|s| s.label.as_deref());
-    let widest = labels
-        .map(|l| text::width(&text::shorten(l, 24), LETTERS))
-        .fold(0.0, f64::max);
+    let labels = charts.iter().flat_map(|c| &c.series).filter_map(|s| s.label.as_deref());
+    let widest = labels.map(|l| text::width(&text::shorten(l, 24), LETTERS)).fold(0.0, f64::max);
     let right = (widest + 38.0).max(28.0);
     let ticks = charts.iter().flat_map(|c| c.y.ticks(c.height, 36.0));
-    let widest = ticks
-        .filter_map(|t| t.label)
-        .map(|l| text::width(&l, LETTERS))
-        .fold(0.0, f64::max);
+    let widest = ticks.filter_map(|t| t.label).map(|l| text::width(&l, LETTERS)).fold(0.0, f64::max);
     let left = widest + 26.0;
     let marks: Vec<&Mark> = charts.iter().flat_map(|c| &c.marks).collect();
     let rows = key_rows(&marks);
@@ -127,12 +109,7 @@ pub fn page(title: &str, charts: &[Chart]) -> Result<String, FigureError> {
     }
     let mut y = top;
     for chart in charts {
-        let plot = Plot {
-            left,
-            top: y + 26.0,
-            width: WIDTH - left - right,
-            height: chart.height,
-        };
+        let plot = Plot { left, top: y + 26.0, width: WIDTH - left - right, height: chart.height };
         plot.draw(&mut canvas, chart);
         y += chart.height + 82.0;
     }
@@ -141,10 +118,7 @@ pub fn page(title: &str, charts: &[Chart]) -> Result<String, FigureError> {
 
 /// A figure's title at the top of its page.
 pub fn heading(canvas: &mut Canvas, title: &str) {
-    let style = Type {
-        bold: true,
-        ..Type::new(15.0)
-    };
+    let style = Type { bold: true, ..Type::new(15.0) };
     canvas.text(14.0, 22.0, &text::shorten(title, 84), style);
 }
 
@@ -174,9 +148,7 @@ fn key(canvas: &mut Canvas, x: f64, y: f64, mark: &Mark) {
     match mark {
         Mark::Band(..) => canvas.rect(x, y - 6.0, 22.0, 12.0, colour::BAND),
         Mark::Level(..) => canvas.dashes((x, y), (x + 22.0, y), 1.2, colour::GREY),
-        Mark::Place(..) => {
-            canvas.dashes((x + 11.0, y - 7.0), (x + 11.0, y + 7.0), 1.2, colour::GREY)
-        }
+        Mark::Place(..) => canvas.dashes((x + 11.0, y - 7.0), (x + 11.0, y + 7.0), 1.2, colour::GREY),
     }
     canvas.text(x + 28.0, y, mark.key(), Type::new(LETTERS));
 }

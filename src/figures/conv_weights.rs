@@ -40,11 +40,7 @@ fn offset_name(offset: i64) -> String {
     }
 }
 
-fn over_training(
-    record: &Record,
-    analysis: &Analysis,
-    table: &Table,
-) -> Result<Vec<Figure>, FigureError> {
+fn over_training(record: &Record, analysis: &Analysis, table: &Table) -> Result<Vec<Figure>, FigureError> {
     let rows = tables::numbers(table, ["tokens", "layer", "offset", "share"])?;
     let point = |&[tokens, layer, offset, share]: &[f64; 4]| ([layer, offset], (tokens, share));
     let lines = tables::grouped(rows.iter().map(point));
@@ -69,12 +65,7 @@ fn over_training(
         let title = format!("Convolution of layer {number}: weight by offset");
         let svg = chart::page(&title, &[chart])?;
         let name = file_stem(&format!("{}-{number}", analysis.id));
-        figures.push(Figure {
-            name,
-            title,
-            reading: KIND.reading.to_string(),
-            svg,
-        });
+        figures.push(Figure { name, title, reading: KIND.reading.to_string(), svg });
     }
     Ok(figures)
 }
@@ -87,34 +78,18 @@ fn by_channel(analysis: &Analysis, table: &Table) -> Result<Vec<Figure>, FigureE
     for layer in channels.chunk_by(|a, b| a.0[0] == b.0[0]) {
         let number = layer[0].0[0];
         let at = |points: &[(f64, f64)], offset: f64| {
-            points
-                .iter()
-                .find(|p| p.0 == offset)
-                .map_or(f64::NAN, |p| p.1)
+            points.iter().find(|p| p.0 == offset).map_or(f64::NAN, |p| p.1)
         };
         let previous = |points: &[(f64, f64)]| {
-            at(points, 1.0)
-                / points
-                    .iter()
-                    .map(|p| p.1)
-                    .filter(|&n| drawable(n))
-                    .sum::<f64>()
+            at(points, 1.0) / points.iter().map(|p| p.1).filter(|&n| drawable(n)).sum::<f64>()
         };
         let mut order: Vec<&Points> = layer.iter().map(|(_, points)| points).collect();
         order.sort_by(|a, b| previous(a).total_cmp(&previous(b)));
-        let offsets: std::collections::BTreeSet<i64> = order
-            .iter()
-            .flat_map(|points| points.iter())
-            .map(|p| p.0 as i64)
-            .collect();
+        let offsets: std::collections::BTreeSet<i64> =
+            order.iter().flat_map(|points| points.iter()).map(|p| p.0 as i64).collect();
         let values: Vec<Vec<f64>> = offsets
             .iter()
-            .map(|&offset| {
-                order
-                    .iter()
-                    .map(|points| at(points, offset as f64))
-                    .collect()
-            })
+            .map(|&offset| order.iter().map(|points| at(points, offset as f64)).collect())
             .collect();
         if offsets.len() > 64 || !values.iter().flatten().any(|&norm| drawable(norm)) {
             continue;
@@ -122,10 +97,7 @@ fn by_channel(analysis: &Analysis, table: &Table) -> Result<Vec<Figure>, FigureE
         let title = format!("Convolution of layer {number}: weight by channel");
         let map = Map {
             row_title: String::new(),
-            column_title: format!(
-                "{} channels, by the share of the previous token in them",
-                order.len()
-            ),
+            column_title: format!("{} channels, by the share of the previous token in them", order.len()),
             rows: offsets.into_iter().map(offset_name).collect(),
             columns: vec![None; order.len()],
             amounts: Axis::around(values.iter().flatten().copied().chain([0.0]), "norm"),
@@ -135,12 +107,7 @@ fn by_channel(analysis: &Analysis, table: &Table) -> Result<Vec<Figure>, FigureE
         };
         let svg = map.page(&title)?;
         let name = file_stem(&format!("{}-{number}-channels", analysis.id));
-        figures.push(Figure {
-            name,
-            title,
-            reading: BY_CHANNEL.to_string(),
-            svg,
-        });
+        figures.push(Figure { name, title, reading: BY_CHANNEL.to_string(), svg });
     }
     Ok(figures)
 }

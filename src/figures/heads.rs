@@ -92,22 +92,14 @@ pub fn over_training(
     });
     let y = match table.unit("score") {
         unit if unit.starts_with("share") => Axis::share(values(), unit),
-        unit => Axis::around(
-            values().chain(level).chain([0.0]),
-            &format!("score ({unit})"),
-        ),
+        unit => Axis::around(values().chain(level).chain([0.0]), &format!("score ({unit})")),
     };
-    let heads = rows
-        .iter()
-        .map(|&[tokens, layer, head, score]| ([layer, head], (tokens, score)));
+    let heads = rows.iter().map(|&[tokens, layer, head, score]| ([layer, head], (tokens, score)));
     let chart = Chart {
         x: Axis::tokens(rows.iter().map(|row| row[0])),
         y,
         series: series(tables::grouped(heads), &Colours::of(record)),
-        marks: tables::phase_change(record)
-            .into_iter()
-            .chain(threshold)
-            .collect(),
+        marks: tables::phase_change(record).into_iter().chain(threshold).collect(),
         height: 250.0,
     };
     if chart.is_empty() {
@@ -115,37 +107,24 @@ pub fn over_training(
     }
     let svg = chart::page(&title, &[chart])?;
     let name = file_stem(&analysis.id);
-    Ok(Some(Figure {
-        name,
-        title,
-        reading: reading.to_string(),
-        svg,
-    }))
+    Ok(Some(Figure { name, title, reading: reading.to_string(), svg }))
 }
 
 /// The grey heads first and under one name, then the coloured ones on top.
 pub fn series(heads: Groups<2>, colours: &Colours) -> Vec<Series> {
-    let (named, others): (Vec<_>, Vec<_>) = heads
-        .into_iter()
-        .partition(|(head, _)| colours.get(*head).is_some());
+    let (named, others): (Vec<_>, Vec<_>) =
+        heads.into_iter().partition(|(head, _)| colours.get(*head).is_some());
     let count = others.len();
-    let grey = others
-        .into_iter()
-        .enumerate()
-        .map(|(i, (_, points))| Series {
-            label: (i + 1 == count).then(|| match count {
-                1 => "1 other head".to_string(),
-                n => format!("{n} other heads"),
-            }),
-            width: 1.0,
-            ..Series::new("", colour::PALE, points)
-        });
+    let grey = others.into_iter().enumerate().map(|(i, (_, points))| Series {
+        label: (i + 1 == count).then(|| match count {
+            1 => "1 other head".to_string(),
+            n => format!("{n} other heads"),
+        }),
+        width: 1.0,
+        ..Series::new("", colour::PALE, points)
+    });
     let coloured = named.into_iter().map(|(head, points)| {
-        Series::measured(
-            &name(head),
-            colours.get(head).unwrap_or(colour::INK),
-            points,
-        )
+        Series::measured(&name(head), colours.get(head).unwrap_or(colour::INK), points)
     });
     grey.chain(coloured).collect()
 }

@@ -10,19 +10,12 @@ pub const SCALE_WIDTH: f64 = 96.0;
 
 /// The colour of an amount on an axis.
 pub fn shade(axis: &Axis, value: f64) -> Option<super::canvas::Colour> {
-    (!value.is_nan())
-        .then(|| colour::amount(axis.at(value)))
-        .flatten()
+    (!value.is_nan()).then(|| colour::amount(axis.at(value))).flatten()
 }
 
 /// A colour scale with ticks, and over it what it measures.
 pub fn scale(canvas: &mut Canvas, x: f64, y: f64, height: f64, axis: &Axis) {
-    canvas.text(
-        x,
-        y - 14.0,
-        &axis.title,
-        Type::new(LETTERS).colour(colour::GREY),
-    );
+    canvas.text(x, y - 14.0, &axis.title, Type::new(LETTERS).colour(colour::GREY));
     let steps = 50;
     for i in 0..steps {
         let share = (f64::from(i) + 0.5) / f64::from(steps);
@@ -34,12 +27,7 @@ pub fn scale(canvas: &mut Canvas, x: f64, y: f64, height: f64, axis: &Axis) {
     for tick in axis.ticks(height, 24.0) {
         let at = y + height * (1.0 - axis.at(tick.value));
         canvas.line(&[(x + 14.0, at), (x + 18.0, at)], 1.0, colour::GREY);
-        canvas.text(
-            x + 22.0,
-            at,
-            &tick.label.unwrap_or_default(),
-            Type::new(LETTERS),
-        );
+        canvas.text(x + 22.0, at, &tick.label.unwrap_or_default(), Type::new(LETTERS));
     }
 }
 
@@ -67,11 +55,7 @@ pub struct Map {
 impl Map {
     /// The map under a title.
     pub fn page(&self, title: &str) -> Result<String, FigureError> {
-        let widest = self
-            .rows
-            .iter()
-            .map(|l| text::width(l, LETTERS))
-            .fold(0.0, f64::max);
+        let widest = self.rows.iter().map(|l| text::width(l, LETTERS)).fold(0.0, f64::max);
         let left = (widest + 26.0).max(text::width(&self.row_title, LETTERS) + 26.0);
         let top = 82.0;
         let (w, h) = self.cell;
@@ -85,12 +69,7 @@ impl Map {
         let letters = Type::new(LETTERS);
         let grey = letters.colour(colour::GREY);
         canvas.text(left, top - 32.0, &self.column_title, grey);
-        canvas.text(
-            left - 10.0,
-            top - 14.0,
-            &self.row_title,
-            grey.anchor(Anchor::End),
-        );
+        canvas.text(left - 10.0, top - 14.0, &self.row_title, grey.anchor(Anchor::End));
         for (i, name) in self.columns.iter().enumerate() {
             let name = name.as_deref().unwrap_or_default();
             let x = left + w * (i as f64 + 0.5);

@@ -51,23 +51,12 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
             let series: Vec<Series> = lines.into_iter().map(line).collect::<Result<_, _>>()?;
             let values = series.iter().flat_map(|s| &s.points).map(|p| p.1);
             let y = Axis::around(values, "loss (nats a token)");
-            let chart = Chart {
-                x,
-                y,
-                series,
-                marks,
-                height: 150.0,
-            };
+            let chart = Chart { x, y, series, marks, height: 150.0 };
             charts.extend((!chart.is_empty()).then_some(chart));
         }
         let svg = chart::page(&title, &charts)?;
         let (name, reading) = (file_stem(&analysis.id), KIND.reading.to_string());
-        figures.push(Figure {
-            name,
-            title,
-            reading,
-            svg,
-        });
+        figures.push(Figure { name, title, reading, svg });
     }
     Ok(figures)
 }

@@ -26,44 +26,23 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
     let held_out: Vec<_> = held_out.into_iter().filter(|p| drawable(p.1)).collect();
     let smooth = smoothed(&every);
     let x = Axis::tokens(every.iter().chain(&held_out).map(|p| p.0));
-    let y = Axis::around(
-        every.iter().chain(&held_out).map(|p| p.1),
-        "loss (nats a token)",
-    );
-    let validation = Series {
-        dots: true,
-        ..Series::new("held-out text", colour::LINES[1], held_out)
-    };
+    let y = Axis::around(every.iter().chain(&held_out).map(|p| p.1), "loss (nats a token)");
+    let validation = Series { dots: true, ..Series::new("held-out text", colour::LINES[1], held_out) };
     let raw = Series {
         label: None,
         opacity: 0.35,
         width: 1.0,
         ..Series::new("", colour::LINES[0], thinned(&every, &x))
     };
-    let series = vec![
-        raw,
-        Series::new("training", colour::LINES[0], thinned(&smooth, &x)),
-        validation,
-    ];
+    let series = vec![raw, Series::new("training", colour::LINES[0], thinned(&smooth, &x)), validation];
     let marks = tables::phase_change(record).into_iter().collect();
-    let chart = Chart {
-        x,
-        y,
-        series,
-        marks,
-        height: 260.0,
-    };
+    let chart = Chart { x, y, series, marks, height: 260.0 };
     if chart.is_empty() {
         return Ok(Vec::new());
     }
     let svg = chart::page(&title, &[chart])?;
     let (name, reading) = (KIND.name.to_string(), KIND.reading.to_string());
-    Ok(vec![Figure {
-        name,
-        title,
-        reading,
-        svg,
-    }])
+    Ok(vec![Figure { name, title, reading, svg }])
 }
 
 /// The mean over a window that grows with the steps, as long to either side, so that it lags behind
@@ -92,10 +71,7 @@ fn thinned(points: &[(f64, f64)], x: &Axis) -> Points {
         let high = (0..group.len()).max_by(order).unwrap_or(0);
         let mut kept = [0, low, high, group.len() - 1];
         kept.sort_unstable();
-        let kept = kept
-            .iter()
-            .enumerate()
-            .filter(|&(i, k)| i == 0 || kept[i - 1] != *k);
+        let kept = kept.iter().enumerate().filter(|&(i, k)| i == 0 || kept[i - 1] != *k);
         thin.extend(kept.map(|(_, &k)| group[k]));
     }
     thin
@@ -107,9 +83,7 @@ mod tests {
 
     #[test]
     fn smoothing_keeps_a_line_a_line() {
-        let line: Vec<_> = (0..200)
-            .map(|i| (f64::from(i), 3.0 * f64::from(i)))
-            .collect();
+        let line: Vec<_> = (0..200).map(|i| (f64::from(i), 3.0 * f64::from(i))).collect();
         for (a, b) in smoothed(&line).iter().zip(&line).take(180) {
             assert!((a.1 - b.1).abs() < 1e-9, "{a:?} {b:?}");
         }
@@ -121,10 +95,6 @@ mod tests {
         let mut points: Vec<_> = (0..100_000).map(|i| (f64::from(i), 1.0)).collect();
         points[77_777].1 = 9.0;
         let thin = thinned(&points, &Axis::tokens([1e5]));
-        assert!(
-            thin.len() <= 2404 && thin.contains(&(77_777.0, 9.0)),
-            "{}",
-            thin.len()
-        );
+        assert!(thin.len() <= 2404 && thin.contains(&(77_777.0, 9.0)), "{}", thin.len());
     }
 }

@@ -17,11 +17,7 @@ pub const KIND: FigureKind = FigureKind {
 
 fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
     let mut figures = Vec::new();
-    for analysis in record
-        .analyses
-        .iter()
-        .filter(|a| a.probe == "in_context_learning")
-    {
+    for analysis in record.analyses.iter().filter(|a| a.probe == "in_context_learning") {
         let Some(table) = analysis.table("positions") else {
             continue;
         };
@@ -31,24 +27,13 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
         let series = stages(record, table)?;
         let y = Axis::around(values(&series), "loss (nats a token)");
         let marks = marks.into_iter().flatten().collect();
-        let chart = Chart {
-            x,
-            y,
-            series,
-            marks,
-            height: 250.0,
-        };
+        let chart = Chart { x, y, series, marks, height: 250.0 };
         if chart.is_empty() {
             continue;
         }
         let svg = chart::page(&title, &[chart])?;
         let name = file_stem(&format!("{}-positions", analysis.id));
-        figures.push(Figure {
-            name,
-            title,
-            reading: KIND.reading.to_string(),
-            svg,
-        });
+        figures.push(Figure { name, title, reading: KIND.reading.to_string(), svg });
     }
     Ok(figures)
 }
@@ -71,24 +56,14 @@ pub fn stages(record: &Record, table: &Table) -> Result<Vec<Series>, FigureError
     steps.retain(|s| drawable(s.0) && drawable(s.1));
     steps.sort_by(|a, b| a.0.total_cmp(&b.0));
     steps.dedup_by_key(|s| s.0);
-    let change = record
-        .verdict
-        .as_ref()
-        .and_then(|v| v.phase_change.as_ref());
-    let ends = change.map_or([None; 2], |c| {
-        [Some(c.from_step as f64), Some(c.to_step as f64)]
-    });
+    let change = record.verdict.as_ref().and_then(|v| v.phase_change.as_ref());
+    let ends = change.map_or([None; 2], |c| [Some(c.from_step as f64), Some(c.to_step as f64)]);
     let around = ends.into_iter().flatten().filter_map(|end| {
         let far = |s: &&(f64, f64)| (s.0 - end).abs();
         steps.iter().min_by(|a, b| far(a).total_cmp(&far(b)))
     });
-    let mut shown: Vec<(f64, f64)> = steps
-        .first()
-        .into_iter()
-        .chain(around)
-        .chain(steps.last())
-        .copied()
-        .collect();
+    let mut shown: Vec<(f64, f64)> =
+        steps.first().into_iter().chain(around).chain(steps.last()).copied().collect();
     shown.sort_by(|a, b| a.0.total_cmp(&b.0));
     shown.dedup();
     let count = shown.len();

@@ -119,17 +119,9 @@ pub fn draw_all(record: &Record) -> Drawn {
 /// A name that is a harmless file name: letters, digits, `.`, `_` and `-`.
 pub fn file_stem(name: &str) -> String {
     let fit = |c: char| {
-        if c.is_ascii_alphanumeric() || "._-".contains(c) {
-            c
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }
     };
     let stem: String = name.chars().take(80).map(fit).collect();
     let stem = stem.trim_start_matches(['.', '-']);
-    if stem.is_empty() {
-        "figure".into()
-    } else {
-        stem.into()
-    }
+    if stem.is_empty() { "figure".into() } else { stem.into() }
 }

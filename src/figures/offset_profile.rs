@@ -36,16 +36,10 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
         if profiles.is_empty() {
             continue;
         }
-        let offsets: std::collections::BTreeSet<i64> = profiles
-            .iter()
-            .flat_map(|(_, points)| points)
-            .map(|p| p.0 as i64)
-            .collect();
+        let offsets: std::collections::BTreeSet<i64> =
+            profiles.iter().flat_map(|(_, points)| points).map(|p| p.0 as i64).collect();
         let at = |points: &[(f64, f64)], offset: i64| {
-            points
-                .iter()
-                .find(|p| p.0 as i64 == offset)
-                .map_or(f64::NAN, |p| p.1)
+            points.iter().find(|p| p.0 as i64 == offset).map_or(f64::NAN, |p| p.1)
         };
         let value = |points: &Vec<_>| offsets.iter().map(|&o| at(points, o)).collect();
         let values: Vec<Vec<f64>> = profiles.iter().map(|(_, points)| value(points)).collect();
@@ -53,10 +47,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
         let map = Map {
             row_title: "head".to_string(),
             column_title: "places after the earlier occurrence (1: the token after it)".to_string(),
-            rows: profiles
-                .iter()
-                .map(|(head, _)| heads::name(*head))
-                .collect(),
+            rows: profiles.iter().map(|(head, _)| heads::name(*head)).collect(),
             columns: offsets.iter().map(|o| Some(o.to_string())).collect(),
             amounts: Axis::share(values.iter().flatten().copied(), "share of attention"),
             values,
@@ -65,12 +56,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
         };
         let svg = map.page(&title)?;
         let (name, reading) = (file_stem(&analysis.id), KIND.reading.to_string());
-        figures.push(Figure {
-            name,
-            title,
-            reading,
-            svg,
-        });
+        figures.push(Figure { name, title, reading, svg });
     }
     Ok(figures)
 }

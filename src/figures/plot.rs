@@ -29,30 +29,18 @@ impl Plot {
         for mark in &chart.marks {
             if let Mark::Band(from, to, _) = mark {
                 let (from, to) = (x(*from), x(*to));
-                canvas.rect(
-                    from,
-                    self.top,
-                    (to - from).max(2.0),
-                    self.height,
-                    colour::BAND,
-                );
+                canvas.rect(from, self.top, (to - from).max(2.0), self.height, colour::BAND);
             }
         }
         self.axes(canvas, chart);
         for mark in &chart.marks {
             match mark {
-                Mark::Level(value, _) => canvas.dashes(
-                    (self.left, y(*value)),
-                    (right, y(*value)),
-                    1.2,
-                    colour::GREY,
-                ),
-                Mark::Place(value, _) => canvas.dashes(
-                    (x(*value), self.top),
-                    (x(*value), bottom),
-                    1.2,
-                    colour::GREY,
-                ),
+                Mark::Level(value, _) => {
+                    canvas.dashes((self.left, y(*value)), (right, y(*value)), 1.2, colour::GREY)
+                }
+                Mark::Place(value, _) => {
+                    canvas.dashes((x(*value), self.top), (x(*value), bottom), 1.2, colour::GREY)
+                }
                 Mark::Band(..) => {}
             }
         }
@@ -62,9 +50,7 @@ impl Plot {
                 let piece: Vec<_> = piece.iter().map(|&(a, b)| (x(a), y(b))).collect();
                 canvas.faint_line(&piece, series.width, series.colour, series.opacity);
                 if series.dots || piece.len() == 1 {
-                    piece
-                        .iter()
-                        .for_each(|&(a, b)| canvas.dot(a, b, 2.6, series.colour));
+                    piece.iter().for_each(|&(a, b)| canvas.dot(a, b, 2.6, series.colour));
                 }
             }
         }
@@ -74,12 +60,7 @@ impl Plot {
     fn axes(&self, canvas: &mut Canvas, chart: &Chart) {
         let (bottom, right) = (self.top + self.height, self.left + self.width);
         let letters = Type::new(LETTERS);
-        canvas.text(
-            14.0,
-            self.top - 15.0,
-            &chart.y.title,
-            letters.colour(colour::GREY),
-        );
+        canvas.text(14.0, self.top - 15.0, &chart.y.title, letters.colour(colour::GREY));
         for tick in chart.y.ticks(self.height, 36.0) {
             let y = bottom - chart.y.at(tick.value) * self.height;
             canvas.line(&[(self.left, y), (right, y)], 1.0, colour::GRID);
@@ -100,13 +81,7 @@ impl Plot {
     }
 
     /// The lines' names in the right margin, each joined to where its line ends.
-    fn names(
-        &self,
-        canvas: &mut Canvas,
-        chart: &Chart,
-        x: impl Fn(f64) -> f64,
-        y: impl Fn(f64) -> f64,
-    ) {
+    fn names(&self, canvas: &mut Canvas, chart: &Chart, x: impl Fn(f64) -> f64, y: impl Fn(f64) -> f64) {
         let right = self.left + self.width;
         let named = chart.series.iter().filter_map(|series| {
             let seen = |&&(a, b): &&(f64, f64)| drawable(a) && drawable(b);
@@ -117,18 +92,9 @@ impl Plot {
         let ends: Vec<f64> = named.iter().map(|(_, _, end)| end.1).collect();
         let places = spread(&ends, self.top, self.top + self.height, APART);
         for ((series, label, end), place) in named.iter().zip(places) {
-            let joint = [
-                (end.0.max(right - 4.0), end.1),
-                (right + 14.0, place),
-                (right + 22.0, place),
-            ];
+            let joint = [(end.0.max(right - 4.0), end.1), (right + 14.0, place), (right + 22.0, place)];
             canvas.faint_line(&joint, 1.2, series.colour, series.opacity.max(0.5));
-            canvas.text(
-                right + 26.0,
-                place,
-                &text::shorten(label, 24),
-                Type::new(LETTERS),
-            );
+            canvas.text(right + 26.0, place, &text::shorten(label, 24), Type::new(LETTERS));
         }
     }
 }

@@ -20,22 +20,12 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
     let mut figures = Vec::new();
     for analysis in record.analyses.iter().filter(|a| a.probe == KIND.name) {
         let (text, measures, reading) = match on_passages(analysis) {
-            true => (
-                "repeated passages",
-                ["prefix_matching_passages", "prefix_matching"],
-                ON_PASSAGES,
-            ),
-            false => (
-                "repeated random tokens",
-                ["prefix_matching", ""],
-                KIND.reading,
-            ),
+            true => ("repeated passages", ["prefix_matching_passages", "prefix_matching"], ON_PASSAGES),
+            false => ("repeated random tokens", ["prefix_matching", ""], KIND.reading),
         };
         let title = format!("Prefix matching of every head, {text}");
         let threshold = tables::threshold(record, &measures);
-        figures.extend(heads::over_training(
-            record, analysis, title, reading, threshold,
-        )?);
+        figures.extend(heads::over_training(record, analysis, title, reading, threshold)?);
     }
     Ok(figures)
 }

@@ -16,13 +16,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
     let mut figures = Vec::new();
     for analysis in record.analyses.iter().filter(|a| a.probe == KIND.name) {
         let title = "Attention of every head to the previous token".to_string();
-        figures.extend(heads::over_training(
-            record,
-            analysis,
-            title,
-            KIND.reading,
-            None,
-        )?);
+        figures.extend(heads::over_training(record, analysis, title, KIND.reading, None)?);
     }
     Ok(figures)
 }

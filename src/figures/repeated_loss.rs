@@ -55,12 +55,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
         }
         let svg = chart::page(&title, &charts)?;
         let (name, reading) = (file_stem(&analysis.id), KIND.reading.to_string());
-        figures.push(Figure {
-            name,
-            title,
-            reading,
-            svg,
-        });
+        figures.push(Figure { name, title, reading, svg });
     }
     Ok(figures)
 }

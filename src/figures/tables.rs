@@ -13,16 +13,12 @@ pub type Points = Vec<(f64, f64)>;
 pub type Groups<const N: usize> = Vec<([i64; N], Points)>;
 
 /// The named columns of every row, `NaN` where there is no number.
-pub fn numbers<const N: usize>(
-    table: &Table,
-    columns: [&str; N],
-) -> Result<Vec<[f64; N]>, FigureError> {
+pub fn numbers<const N: usize>(table: &Table, columns: [&str; N]) -> Result<Vec<[f64; N]>, FigureError> {
     let mut at = [0; N];
     for (at, column) in at.iter_mut().zip(columns) {
-        *at = table.index(column).ok_or_else(|| FigureError::NoColumn {
-            table: table.name.clone(),
-            column: column.to_string(),
-        })?;
+        *at = table
+            .index(column)
+            .ok_or_else(|| FigureError::NoColumn { table: table.name.clone(), column: column.to_string() })?;
     }
     let number = |row: &Vec<_>, i: usize| row.get(i).and_then(crate::record::Cell::number);
     let row = |row: &Vec<_>| at.map(|i| number(row, i).unwrap_or(f64::NAN));
@@ -44,22 +40,14 @@ pub fn sorted(mut points: Points) -> Points {
 
 /// The number in the rows whose other columns are all of this group's: `(group, points)` in the
 /// order of the groups.
-pub fn grouped<const N: usize>(
-    rows: impl IntoIterator<Item = ([f64; N], (f64, f64))>,
-) -> Groups<N> {
+pub fn grouped<const N: usize>(rows: impl IntoIterator<Item = ([f64; N], (f64, f64))>) -> Groups<N> {
     let mut groups: std::collections::BTreeMap<[i64; N], Points> = Default::default();
     for (group, point) in rows {
         if group.iter().all(|&x| drawable(x)) {
-            groups
-                .entry(group.map(|x| x as i64))
-                .or_default()
-                .push(point);
+            groups.entry(group.map(|x| x as i64)).or_default().push(point);
         }
     }
-    groups
-        .into_iter()
-        .map(|(group, points)| (group, sorted(points)))
-        .collect()
+    groups.into_iter().map(|(group, points)| (group, sorted(points))).collect()
 }
 
 /// The step of the last checkpoint in a table.
@@ -84,10 +72,7 @@ pub fn phase_change(record: &Record) -> Option<Mark> {
 pub fn threshold(record: &Record, measures: &[&str]) -> Option<Mark> {
     let criteria = &record.verdict.as_ref()?.criteria;
     let of = |measure: &&str| criteria.iter().find(|c| c.measure == **measure);
-    let criterion = measures
-        .iter()
-        .find_map(of)
-        .filter(|c| drawable(c.threshold))?;
+    let criterion = measures.iter().find_map(of).filter(|c| drawable(c.threshold))?;
     let unit = match criterion.unit.as_str() {
         unit @ ("" | "nats") => unit,
         _ => "", // the axis says it

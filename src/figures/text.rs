@@ -20,10 +20,7 @@ pub fn printable(text: &str) -> String {
 
 /// A token as a label: spaces are `·`, and what is too long ends in `…`.
 pub fn token(text: &str, longest: usize) -> String {
-    let shown: String = printable(text)
-        .chars()
-        .map(|c| if c.is_whitespace() { '·' } else { c })
-        .collect();
+    let shown: String = printable(text).chars().map(|c| if c.is_whitespace() { '·' } else { c }).collect();
     shorten(&shown, longest)
 }
 
@@ -112,17 +109,8 @@ mod tests {
     #[test]
     fn counts_are_said_as_people_say_them() {
         let said = [0.0, 7.0, 500.0, 4096.0, 50e3, 5e5, 1_040_000.0, 6e6, 2.5e9].map(count);
-        let want = [
-            "0", "7", "500", "4.1 k", "50 k", "0.5 M", "1.04 M", "6 M", "2.5 B",
-        ];
-        assert_eq!(
-            said,
-            want.map(|w| if w == "4.1 k" {
-                "4.1 k".into()
-            } else {
-                w.to_string()
-            })
-        );
+        let want = ["0", "7", "500", "4.1 k", "50 k", "0.5 M", "1.04 M", "6 M", "2.5 B"];
+        assert_eq!(said, want.map(|w| if w == "4.1 k" { "4.1 k".into() } else { w.to_string() }));
     }
 
     #[test]

@@ -39,7 +39,8 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
             rises.push(((*layer, head), second(&[(*layer, head)])? - intact));
         }
     }
-    let mut baseline = Table::new("baseline", &[("step", "steps"), ("tokens", "tokens"), ("second_copy", "nats")]);
+    let mut baseline =
+        Table::new("baseline", &[("step", "steps"), ("tokens", "tokens"), ("second_copy", "nats")]);
     baseline.push(cx.row([intact.into()]));
     Ok(vec![cx.heads_table("nats", rises), baseline])
 }

@@ -32,8 +32,14 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
         ("share", "share of squared norm"),
     ];
     let mut offsets = Table::new("offsets", &columns);
-    let columns =
-        [("step", "steps"), ("tokens", "tokens"), ("layer", ""), ("channel", ""), ("offset", "tokens back"), ("norm", "")];
+    let columns = [
+        ("step", "steps"),
+        ("tokens", "tokens"),
+        ("layer", ""),
+        ("channel", ""),
+        ("offset", "tokens back"),
+        ("norm", ""),
+    ];
     let mut channels = Table::new("channels", &columns);
     for (layer, kernel) in kernels(cx) {
         let squares = by_channel(&kernel);

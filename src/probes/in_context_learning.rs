@@ -104,7 +104,8 @@ mod tests {
     fn the_score_is_late_minus_early() {
         // The bench's losses fall by a thousandth of a nat with every position.
         let bench = Bench::new(64, 20);
-        let tables = bench.measure(&KIND, "early_position = 10\nlate_position = 60", &|s| vec![0.0; s.len() * s.len()]);
+        let tables = bench
+            .measure(&KIND, "early_position = 10\nlate_position = 60", &|s| vec![0.0; s.len() * s.len()]);
         assert!((tables[0].numbers("score")[0] + 0.050).abs() < 1e-6);
         assert_eq!(tables[1].rows.len(), 64);
     }

@@ -42,9 +42,16 @@ impl<'a> Observer<'a> {
         Ok(())
     }
 
-    fn measure(&self, analysis: &AnalysisPlan, step: u64, tokens: u64, subject: &dyn Subject) -> Result<Vec<Table>> {
+    fn measure(
+        &self,
+        analysis: &AnalysisPlan,
+        step: u64,
+        tokens: u64,
+        subject: &dyn Subject,
+    ) -> Result<Vec<Table>> {
         let rng = random::stream(self.plan.seed, &format!("probe/{}", analysis.id), 0);
-        let context = Context { subject, material: self.material, rng, config: &analysis.config, step, tokens };
+        let context =
+            Context { subject, material: self.material, rng, config: &analysis.config, step, tokens };
         let explain = |e| Error::message(format!("the analysis `{}` failed: {e}", analysis.id));
         (find(&analysis.probe)?.measure)(&context).map_err(explain)
     }

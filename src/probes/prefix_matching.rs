@@ -74,12 +74,17 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
     let patterns = cx.subject.patterns(&sequences)?;
     let period = config.repeated.sequence_length;
     let score = |of_sequences: &[&[f32]]| match (config.definition.as_str(), config.average.as_str()) {
-        ("diagonal", _) => mean(sequences.iter().zip(of_sequences).map(|(s, p)| diagonal(p, s.len(), period))),
-        (_, "entries") => mean(sequences.iter().zip(of_sequences).flat_map(|(s, p)| entries(p, s, period, 1))),
+        ("diagonal", _) => {
+            mean(sequences.iter().zip(of_sequences).map(|(s, p)| diagonal(p, s.len(), period)))
+        }
+        (_, "entries") => {
+            mean(sequences.iter().zip(of_sequences).flat_map(|(s, p)| entries(p, s, period, 1)))
+        }
         _ => mass(&sequences, of_sequences, period, 1),
     };
     let scores = patterns.heads().map(|(head, p)| (head, score(&p)));
-    let mut chance = Table::new("chance", &[("step", "steps"), ("tokens", "tokens"), ("score", "share of attention")]);
+    let mut chance =
+        Table::new("chance", &[("step", "steps"), ("tokens", "tokens"), ("score", "share of attention")]);
     let uniform: Vec<Vec<f32>> = sequences.iter().map(|s| uniform_pattern(s.len())).collect();
     let uniform: Vec<&[f32]> = uniform.iter().map(Vec::as_slice).collect();
     chance.push(cx.row([Cell::from(score(&uniform))]));

@@ -71,7 +71,8 @@ pub fn check(cx: &mut Checking<'_>, published: usize, repeats: usize, room: usiz
     let needed = length * repeats + room;
     if needed > n_ctx {
         let key = if cx.written("repeats") { "repeats" } else { "sequence_length" };
-        let message = format!("{repeats} copies of {length} tokens are {needed} positions, and n_ctx is {n_ctx}");
+        let message =
+            format!("{repeats} copies of {length} tokens are {needed} positions, and n_ctx is {n_ctx}");
         let other = ("architecture.n_ctx", "positions in a sequence");
         cx.clash(key, message, other, format!("use a sequence_length of at most {fits}"));
     }

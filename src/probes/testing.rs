@@ -2,8 +2,8 @@
 
 use super::{Context, Material, ProbeKind};
 use crate::error::Result;
-use crate::plan::Chosen;
 use crate::model::{Parameter, Patterns, Subject};
+use crate::plan::Chosen;
 use crate::random::{self, Stream};
 use crate::record::Table;
 use crate::spec::check::{BlockFacts, Checking, Facts, Findings};
@@ -95,19 +95,34 @@ impl Bench {
             ..Facts::default()
         };
         let mut findings = Findings::default();
-        findings.sources.add(crate::spec::Source { name: "test".into(), text: String::new(), folder: "".into() });
+        findings.sources.add(crate::spec::Source {
+            name: "test".into(),
+            text: String::new(),
+            folder: "".into(),
+        });
         let path = "analyses.0".into();
-        (probe.kind.check)(&mut Checking { config: &mut config, facts: &facts, path, findings: &mut findings });
+        (probe.kind.check)(&mut Checking {
+            config: &mut config,
+            facts: &facts,
+            path,
+            findings: &mut findings,
+        });
         assert!(!findings.failed(), "{:?}", findings.diagnostics);
         config
     }
 
     /// Measures a head with this pattern.
-    pub fn measure(&self, probe: &ProbeKind, parameters: &str, pattern: &dyn Fn(&[usize]) -> Vec<f32>) -> Vec<Table> {
+    pub fn measure(
+        &self,
+        probe: &ProbeKind,
+        parameters: &str,
+        pattern: &dyn Fn(&[usize]) -> Vec<f32>,
+    ) -> Vec<Table> {
         let config = self.resolve(probe, parameters);
         let subject = Hand { n_ctx: self.n_ctx, d_vocab: self.d_vocab, pattern };
         let rng = random::stream(0, "probe/test", 0);
-        let context = Context { subject: &subject, material: self, rng, config: &config, step: 3, tokens: 300 };
+        let context =
+            Context { subject: &subject, material: self, rng, config: &config, step: 3, tokens: 300 };
         (probe.measure)(&context).unwrap()
     }
 }

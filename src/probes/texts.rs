@@ -23,12 +23,15 @@ pub fn check_texts(plan: &Plan, tokenizer: &Tokenizer, findings: &mut Findings) 
         let path = format!("analyses.{i}.text");
         match from_start(tokenizer, text) {
             Ok(ids) if ids.len() > n_ctx => {
-                let message = format!("this text is {} tokens with its start token, and n_ctx is {n_ctx}", ids.len());
+                let message =
+                    format!("this text is {} tokens with its start token, and n_ctx is {n_ctx}", ids.len());
                 let other = ("architecture.n_ctx", "positions in a sequence");
                 findings.clash(&path, message, other, "shorten the text, or raise n_ctx or d_vocab");
             }
             Ok(_) => {}
-            Err(error) => findings.error(&path, format!("this text cannot be tokenised: {error}"), "write another"),
+            Err(error) => {
+                findings.error(&path, format!("this text cannot be tokenised: {error}"), "write another")
+            }
         }
     }
 }

@@ -11,8 +11,16 @@ use crate::record::{
 
 /// What the verdict rests on; a plan adds what a spec does not list.
 pub const EVIDENCE: &[Evidence] = &[
-    Evidence { probe: "prefix_matching", id: "prefix_matching", parameters: "definition = \"olsson\"\ntokens = \"random\"\naverage = \"mass\"" },
-    Evidence { probe: "prefix_matching", id: "prefix_matching_passages", parameters: "definition = \"olsson\"\ntokens = \"passages\"\naverage = \"mass\"" },
+    Evidence {
+        probe: "prefix_matching",
+        id: "prefix_matching",
+        parameters: "definition = \"olsson\"\ntokens = \"random\"\naverage = \"mass\"",
+    },
+    Evidence {
+        probe: "prefix_matching",
+        id: "prefix_matching_passages",
+        parameters: "definition = \"olsson\"\ntokens = \"passages\"\naverage = \"mass\"",
+    },
     Evidence { probe: "offset_profile", id: "offset_profile", parameters: "tokens = \"random\"" },
     Evidence { probe: "previous_token", id: "previous_token", parameters: "" },
     Evidence { probe: "repeated_loss", id: "repeated_loss", parameters: "tokens = \"random\"" },
@@ -62,7 +70,8 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
             });
         }
         let best = evidence.best_offset(head);
-        if let (false, true, Some((offset, attention)), Some(ablation)) = (is_induction, hurts, best, ablation)
+        if let (false, true, Some((offset, attention)), Some(ablation)) =
+            (is_induction, hurts, best, ablation)
             && offset >= 2
             && attention >= thresholds.prefix_matching
         {
@@ -125,8 +134,9 @@ fn criteria(thresholds: &Thresholds) -> Vec<Criterion> {
             measure: "ablation".into(),
             threshold: thresholds.ablation,
             unit: "nats".into(),
-            meaning: "rise of the loss on the second copy of random tokens when the head's result is set to zero"
-                .into(),
+            meaning:
+                "rise of the loss on the second copy of random tokens when the head's result is set to zero"
+                    .into(),
         },
     ]
 }
@@ -145,7 +155,8 @@ impl Scores<'_> {
     /// Every head that any table knows, in order.
     fn heads(&self) -> Vec<Head> {
         let tables = [self.random, self.passages, self.previous, self.ablation];
-        let mut heads: Vec<Head> = tables.into_iter().flatten().flat_map(|t| t.rows.iter().filter_map(|r| head_of(t, r))).collect();
+        let mut heads: Vec<Head> =
+            tables.into_iter().flatten().flat_map(|t| t.rows.iter().filter_map(|r| head_of(t, r))).collect();
         heads.sort_unstable();
         heads.dedup();
         heads
@@ -155,9 +166,8 @@ impl Scores<'_> {
     fn best_offset(&self, head: Head) -> Option<(i64, f64)> {
         let table = self.offsets?;
         let (step, offset, score) = (table.index("step")?, table.index("offset")?, table.index("score")?);
-        let of_head = |row: &&Vec<Cell>| {
-            head_of(table, row) == Some(head) && row[step] == Cell::from(self.last_step)
-        };
+        let of_head =
+            |row: &&Vec<Cell>| head_of(table, row) == Some(head) && row[step] == Cell::from(self.last_step);
         let rows = table.rows.iter().filter(of_head);
         let pairs = rows.filter_map(|row| Some((row[offset].integer()?, row[score].number()?)));
         pairs.max_by(|a, b| a.1.total_cmp(&b.1))
@@ -168,7 +178,8 @@ impl Scores<'_> {
         let series = |table: Option<&Table>| -> Vec<(u64, u64, f64)> {
             let Some(table) = table else { return Vec::new() };
             let column = |name: &str| table.index(name);
-            let (Some(step), Some(tokens), Some(score)) = (column("step"), column("tokens"), column("score")) else {
+            let (Some(step), Some(tokens), Some(score)) = (column("step"), column("tokens"), column("score"))
+            else {
                 return Vec::new();
             };
             let rows = table.rows.iter().filter(|row| head_of(table, row) == Some(head));
@@ -227,7 +238,8 @@ fn summary(
     heads: &Table,
     thresholds: &Thresholds,
 ) -> String {
-    let best = |column: &str| heads.numbers(column).into_iter().filter(|x| x.is_finite()).fold(f64::NAN, f64::max);
+    let best =
+        |column: &str| heads.numbers(column).into_iter().filter(|x| x.is_finite()).fold(f64::NAN, f64::max);
     let (random, passages) = (best("prefix_matching"), best("prefix_matching_passages"));
     let strongest = random.max(passages);
     match (outcome, found, shifted) {
@@ -284,11 +296,13 @@ mod tests {
     }
 
     fn offsets(best: usize) -> Vec<Table> {
-        let columns = [("step", ""), ("tokens", ""), ("layer", ""), ("head", ""), ("offset", ""), ("score", "")];
+        let columns =
+            [("step", ""), ("tokens", ""), ("layer", ""), ("head", ""), ("offset", ""), ("score", "")];
         let mut table = Table::new("offsets", &columns);
         for offset in 0..5 {
             let score = if offset == best { 0.9 } else { 0.02 };
-            let cells = [30usize.into(), 3000usize.into(), 1usize.into(), 0usize.into(), offset.into(), score.into()];
+            let cells =
+                [30usize.into(), 3000usize.into(), 1usize.into(), 0usize.into(), offset.into(), score.into()];
             table.push(cells);
         }
         vec![table]

@@ -239,7 +239,8 @@ impl RunDirectory {
             ("validation_loss", "nats"),
         ];
         let mut table = Table::new("metrics", &columns);
-        let bytes = if self.file("metrics.jsonl").exists() { self.read("metrics.jsonl")? } else { Vec::new() };
+        let bytes =
+            if self.file("metrics.jsonl").exists() { self.read("metrics.jsonl")? } else { Vec::new() };
         for (i, line) in bytes.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
             let wrong = |e| {
                 let path = self.file("metrics.jsonl");

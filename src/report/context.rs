@@ -9,41 +9,17 @@ use serde::Serialize;
 pub static VARIABLES: &[(&str, &str)] = &[
     ("name", "the run's name"),
     ("description", "what the spec says of it; may be empty"),
-    (
-        "verdict",
-        "`outcome` (found, not_found, inconclusive, none), `lead`, a list `rests_on`",
-    ),
+    ("verdict", "`outcome` (found, not_found, inconclusive, none), `lead`, a list `rests_on`"),
     ("criteria", "a list of `measure`, `threshold`, `meaning`"),
-    (
-        "heads",
-        "all heads at the last checkpoint: `columns`, `rows`, `note`",
-    ),
+    ("heads", "all heads at the last checkpoint: `columns`, `rows`, `note`"),
     ("figures", "a list of `name`, `file`, `title`, `reading`"),
-    (
-        "failures",
-        "a list of sentences: figures that could not be drawn",
-    ),
-    (
-        "summary",
-        "the configuration in a few lines: a list of `label`, `value`",
-    ),
+    ("failures", "a list of sentences: figures that could not be drawn"),
+    ("summary", "the configuration in a few lines: a list of `label`, `value`"),
     ("plan", "the resolved plan as a fenced block of TOML"),
-    (
-        "probes",
-        "a list of `id`, `probe`, `definition`, `parameters`",
-    ),
-    (
-        "tables",
-        "every table of every analysis: a list of `id`, `name`, `columns`, `rows`",
-    ),
-    (
-        "provenance",
-        "where the numbers come from: a list of `label`, `value`",
-    ),
-    (
-        "time",
-        "what clocks say, the only part that differs between equal runs: `label`, `value`",
-    ),
+    ("probes", "a list of `id`, `probe`, `definition`, `parameters`"),
+    ("tables", "every table of every analysis: a list of `id`, `name`, `columns`, `rows`"),
+    ("provenance", "where the numbers come from: a list of `label`, `value`"),
+    ("time", "what clocks say, the only part that differs between equal runs: `label`, `value`"),
 ];
 
 /// The variables' names.
@@ -162,12 +138,7 @@ fn probe(analysis: &crate::record::Analysis) -> Probe {
         id: escape::code(&analysis.id),
         probe: escape::code(&analysis.probe),
         definition: escape::text(&analysis.definition),
-        parameters: analysis
-            .parameters
-            .iter()
-            .map(parameter)
-            .collect::<Vec<_>>()
-            .join(", "),
+        parameters: analysis.parameters.iter().map(parameter).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -175,32 +146,17 @@ fn listed(record: &Record) -> Vec<Listed> {
     let of = |id: &str, table: &Table| Listed {
         id: escape::code(id),
         name: escape::text(&table.name),
-        columns: table
-            .columns
-            .iter()
-            .map(|c| heading(&c.name, &c.unit))
-            .collect(),
-        rows: table
-            .rows
-            .iter()
-            .map(|row| row.iter().map(cell).collect())
-            .collect(),
+        columns: table.columns.iter().map(|c| heading(&c.name, &c.unit)).collect(),
+        rows: table.rows.iter().map(|row| row.iter().map(cell).collect()).collect(),
     };
-    let tables = record
-        .analyses
-        .iter()
-        .flat_map(|a| a.tables.iter().map(|t| of(&a.id, t)));
+    let tables = record.analyses.iter().flat_map(|a| a.tables.iter().map(|t| of(&a.id, t)));
     tables.collect()
 }
 
 /// A column's heading: its name in words, and its unit.
 pub fn heading(name: &str, unit: &str) -> String {
     let name = escape::text(&name.replace('_', " "));
-    if unit.is_empty() {
-        name
-    } else {
-        format!("{name} ({})", escape::text(unit))
-    }
+    if unit.is_empty() { name } else { format!("{name} ({})", escape::text(unit)) }
 }
 
 /// A cell as it is written.
@@ -228,16 +184,10 @@ mod tests {
             provenance: serde_json::Value::Null,
             timings: serde_json::Value::Null,
         };
-        let drawn = Drawn {
-            figures: Vec::new(),
-            failures: Vec::new(),
-        };
+        let drawn = Drawn { figures: Vec::new(), failures: Vec::new() };
         let context = serde_json::to_value(Context::of(&record, &drawn)).unwrap();
         let mut listed = names();
         listed.sort_unstable();
-        assert_eq!(
-            context.as_object().unwrap().keys().collect::<Vec<_>>(),
-            listed
-        );
+        assert_eq!(context.as_object().unwrap().keys().collect::<Vec<_>>(), listed);
     }
 }

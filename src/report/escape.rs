@@ -28,9 +28,7 @@ fn escaped(line: &str) -> String {
             '@' => out.push_str("&#64;"),
             '!' if after == Some('[') => out.push_str("\\!"),
             '#' | '+' | '-' | '=' if i == 0 => out.extend(['\\', c]),
-            '.' | ')' if i > 0 && line[..i].iter().all(char::is_ascii_digit) => {
-                out.extend(['\\', c])
-            }
+            '.' | ')' if i > 0 && line[..i].iter().all(char::is_ascii_digit) => out.extend(['\\', c]),
             c => out.push(c),
         }
     }
@@ -47,11 +45,7 @@ pub fn code(words: &str) -> String {
         return "(empty)".to_string();
     }
     let ticks = "`".repeat(longest_run(&words, '`') + 1);
-    let room = if words.starts_with(['`', ' ']) || words.ends_with(['`', ' ']) {
-        " "
-    } else {
-        ""
-    };
+    let room = if words.starts_with(['`', ' ']) || words.ends_with(['`', ' ']) { " " } else { "" };
     format!("{ticks}{room}{words}{room}{ticks}")
 }
 
@@ -73,12 +67,7 @@ mod tests {
 
     #[test]
     fn plain_words_stay_as_they_are() {
-        for plain in [
-            "conv_attn",
-            "Mr. Quimbley (1897), 50 % of it: all.",
-            "d_model = 64",
-            "at 10:30 now.",
-        ] {
+        for plain in ["conv_attn", "Mr. Quimbley (1897), 50 % of it: all.", "d_model = 64", "at 10:30 now."] {
             assert_eq!(text(plain), plain);
         }
     }
@@ -86,18 +75,12 @@ mod tests {
     #[test]
     fn nothing_of_markdown_or_html_survives() {
         let hostile = [
-            (
-                "<script>alert(1)</script>",
-                "&lt;script&gt;alert(1)&lt;/script&gt;",
-            ),
+            ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
             ("a|b", "a\\|b"),
             ("`x` *y* __z__", "\\`x\\` \\*y\\* \\_\\_z\\_\\_"),
             ("[a](javascript:b)", "\\[a\\](javascript:b)"),
             ("![a](b)", "\\!\\[a\\](b)"),
-            (
-                "https://x.y www.x.y a@b.c",
-                "https&#58;//x.y www&#46;x.y a&#64;b.c",
-            ),
+            ("https://x.y www.x.y a@b.c", "https&#58;//x.y www&#46;x.y a&#64;b.c"),
             (":smile:", "&#58;smile:"),
             ("# x", "\\# x"),
             ("1. x", "1\\. x"),

@@ -14,10 +14,7 @@ fn line(label: &str, value: String) -> Option<Line> {
 /// The model, the data and the training, as far as the plan and the provenance know them.
 pub fn summary(record: &Record) -> Vec<Line> {
     let lines = [
-        line(
-            "Architecture",
-            architecture(&record.plan, &record.provenance),
-        ),
+        line("Architecture", architecture(&record.plan, &record.provenance)),
         line("Data", data(&record.plan, &record.provenance)),
         line("Training", training(&record.plan)),
     ];
@@ -27,9 +24,7 @@ pub fn summary(record: &Record) -> Vec<Line> {
 /// A value of the plan by its path, as it would be said.
 fn said(plan: &toml::Table, path: &[&str]) -> Option<String> {
     let (last, tables) = path.split_last()?;
-    let table = tables
-        .iter()
-        .try_fold(plan, |table, key| table.get(*key)?.as_table())?;
+    let table = tables.iter().try_fold(plan, |table, key| table.get(*key)?.as_table())?;
     match table.get(*last)? {
         toml::Value::String(words) => Some(words.clone()),
         toml::Value::Integer(n) => Some(n.to_string()),
@@ -41,15 +36,8 @@ fn said(plan: &toml::Table, path: &[&str]) -> Option<String> {
 
 fn architecture(plan: &toml::Table, provenance: &Json) -> String {
     let table = plan.get("architecture").and_then(|a| a.as_table());
-    let blocks = table
-        .and_then(|a| a.get("blocks"))
-        .and_then(|b| b.as_array());
-    let blocks: Vec<String> = blocks
-        .into_iter()
-        .flatten()
-        .filter_map(|b| b.as_table())
-        .map(block)
-        .collect();
+    let blocks = table.and_then(|a| a.get("blocks")).and_then(|b| b.as_array());
+    let blocks: Vec<String> = blocks.into_iter().flatten().filter_map(|b| b.as_table()).map(block).collect();
     let mut parts = Vec::new();
     if !blocks.is_empty() {
         parts.push(escape::code(&blocks.join(" → ")));
@@ -87,33 +75,19 @@ fn block(block: &toml::Table) -> String {
             _ => {}
         }
     }
-    if inside.is_empty() {
-        kind.to_string()
-    } else {
-        format!("{kind}({})", inside.join(", "))
-    }
+    if inside.is_empty() { kind.to_string() } else { format!("{kind}({})", inside.join(", ")) }
 }
 
 fn data(plan: &toml::Table, provenance: &Json) -> String {
     let mut parts = Vec::new();
     parts.extend(said(plan, &["dataset", "kind"]).map(|kind| escape::text(&kind)));
     parts.extend(said(plan, &["dataset", "path"]).map(|path| escape::code(&path)));
-    let number = |key: &str| {
-        provenance
-            .pointer(&format!("/dataset/{key}"))
-            .and_then(Json::as_f64)
-    };
+    let number = |key: &str| provenance.pointer(&format!("/dataset/{key}")).and_then(Json::as_f64);
     parts.extend(number("tokens").map(|n| format!("{} tokens", count(n))));
     parts.extend(number("documents").map(|n| format!("{n} documents")));
     let size = said(plan, &["tokenizer", "d_vocab"]);
     let kind = said(plan, &["tokenizer", "kind"]).map(|kind| format!(" ({})", escape::text(&kind)));
-    parts.extend(size.map(|n| {
-        format!(
-            "vocabulary {}{}",
-            escape::text(&n),
-            kind.unwrap_or_default()
-        )
-    }));
+    parts.extend(size.map(|n| format!("vocabulary {}{}", escape::text(&n), kind.unwrap_or_default())));
     parts.join("; ")
 }
 
@@ -165,8 +139,7 @@ fn fact(value: &Json) -> String {
             let place = |key: &String| FIRST.iter().position(|first| first == key);
             let mut facts: Vec<_> = facts.iter().filter(|(_, value)| !value.is_null()).collect();
             facts.sort_by_key(|(key, _)| place(key).unwrap_or(FIRST.len()));
-            let one =
-                |(key, value): (&String, &Json)| format!("{} {}", escape::text(key), fact(value));
+            let one = |(key, value): (&String, &Json)| format!("{} {}", escape::text(key), fact(value));
             facts.into_iter().map(one).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),

@@ -71,11 +71,7 @@ pub fn render(record: &Record, template: &Template) -> Result<Rendered, ReportEr
     let warnings = drawn.failures.iter().map(warning).collect();
     let file = |figure: figures::Figure| (context::file_name(&figure), figure.svg);
     let figures = drawn.figures.into_iter().map(file).collect();
-    Ok(Rendered {
-        markdown,
-        figures,
-        warnings,
-    })
+    Ok(Rendered { markdown, figures, warnings })
 }
 
 /// The names of the built-in templates.

@@ -7,8 +7,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::path::Path;
 
 /// The built-in templates by name.
-pub static BUILT_IN: &[(&str, &str)] =
-    &[("report", include_str!("../../assets/templates/report.md"))];
+pub static BUILT_IN: &[(&str, &str)] = &[("report", include_str!("../../assets/templates/report.md"))];
 
 /// The built-in templates' names.
 pub(super) fn names() -> Vec<&'static str> {
@@ -42,10 +41,8 @@ impl Template {
             return Ok(Template::new(name, source));
         }
         let path = folder.join(word);
-        let source = std::fs::read_to_string(&path).map_err(|error| ReportError::NoTemplate {
-            word: word.to_string(),
-            reason: error.to_string(),
-        })?;
+        let source = std::fs::read_to_string(&path)
+            .map_err(|error| ReportError::NoTemplate { word: word.to_string(), reason: error.to_string() })?;
         Ok(Template::new(&path.display().to_string(), &source))
     }
 
@@ -61,19 +58,13 @@ impl Template {
             let name = name.as_str();
             !known.contains(&name) && !globals.contains(&name)
         };
-        let mut unknown: Vec<String> = template
-            .undeclared_variables(false)
-            .into_iter()
-            .filter(unknown)
-            .collect();
+        let mut unknown: Vec<String> =
+            template.undeclared_variables(false).into_iter().filter(unknown).collect();
         unknown.sort();
         let Some(name) = unknown.into_iter().next() else {
             return Ok(());
         };
-        let line = self
-            .source
-            .lines()
-            .position(|l| l.contains('{') && l.contains(&name));
+        let line = self.source.lines().position(|l| l.contains('{') && l.contains(&name));
         Err(ReportError::Template {
             name: self.name.clone(),
             line: line.map_or(1, |i| i + 1),
@@ -99,23 +90,13 @@ impl Template {
             Some(detail) => format!("{}: {detail}", error.kind()),
             None => error.kind().to_string(),
         };
-        let source = self
-            .source
-            .lines()
-            .nth(line.saturating_sub(1))
-            .unwrap_or_default();
+        let source = self.source.lines().nth(line.saturating_sub(1)).unwrap_or_default();
         let mut message = format!("{words}\n    {}", source.trim());
         if error.kind() == ErrorKind::UndefinedError {
-            let about = context::VARIABLES
-                .iter()
-                .filter(|(name, _)| source.contains(name));
+            let about = context::VARIABLES.iter().filter(|(name, _)| source.contains(name));
             about.for_each(|(name, holds)| message += &format!("\n  {name}: {holds}"));
         }
-        ReportError::Template {
-            name: self.name.clone(),
-            line,
-            message,
-        }
+        ReportError::Template { name: self.name.clone(), line, message }
     }
 }
 
@@ -124,10 +105,7 @@ fn environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // The context's words are escaped for Markdown already.
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("minijinja's own delimiters are fit for use"));
     environment
 }

@@ -34,9 +34,7 @@ pub fn bars(record: &Record) -> Vec<Bar> {
     let criteria = record.verdict.iter().flat_map(|v| &v.criteria);
     let bar = |c: &Criterion| Bar {
         measure: heading(&c.measure, ""),
-        threshold: format!("{} {}", c.threshold, escape::text(&c.unit))
-            .trim_end()
-            .to_string(),
+        threshold: format!("{} {}", c.threshold, escape::text(&c.unit)).trim_end().to_string(),
         meaning: escape::text(&c.meaning),
     };
     criteria.map(bar).collect()
@@ -58,33 +56,16 @@ pub fn words(record: &Record) -> Words {
         (Outcome::Inconclusive, _) => "Inconclusive.".to_string(),
     };
     let mut rests_on: Vec<String> = measured(record).into_iter().collect();
-    rests_on.extend(
-        verdict
-            .induction_heads
-            .iter()
-            .map(|head| formed(head, verdict)),
-    );
+    rests_on.extend(verdict.induction_heads.iter().map(|head| formed(head, verdict)));
     if verdict.induction_heads.is_empty() {
-        rests_on.extend(
-            verdict
-                .criteria
-                .iter()
-                .map(|criterion| best(criterion, verdict)),
-        );
+        rests_on.extend(verdict.criteria.iter().map(|criterion| best(criterion, verdict)));
     }
     rests_on.extend(verdict.shifted_heads.iter().map(shifted));
-    rests_on.extend(
-        verdict
-            .phase_change
-            .iter()
-            .map(|change| changed(change, verdict.verdict)),
-    );
+    rests_on.extend(verdict.phase_change.iter().map(|change| changed(change, verdict.verdict)));
     rests_on.extend(copies(record));
     Words {
         outcome: verdict.verdict.name().to_string(),
-        lead: format!("**{title}** {}", escape::text(&verdict.summary))
-            .trim_end()
-            .to_string(),
+        lead: format!("**{title}** {}", escape::text(&verdict.summary)).trim_end().to_string(),
         rests_on,
     }
 }
@@ -107,17 +88,13 @@ fn measured(record: &Record) -> Option<String> {
 
 fn threshold(verdict: &Verdict, measure: &str) -> String {
     let criterion = verdict.criteria.iter().find(|c| c.measure == measure);
-    criterion.map_or(String::new(), |c| {
-        format!("; the threshold is {}", c.threshold)
-    })
+    criterion.map_or(String::new(), |c| format!("; the threshold is {}", c.threshold))
 }
 
 fn formed(head: &InductionHead, verdict: &Verdict) -> String {
     let passages = head
         .prefix_matching_passages
-        .map_or(String::new(), |share| {
-            format!(", and {} on repeated passages of text", decimal(share, 2))
-        });
+        .map_or(String::new(), |share| format!(", and {} on repeated passages of text", decimal(share, 2)));
     let since = match (head.formed_at_step, head.formed_at_tokens) {
         (Some(step), Some(tokens)) => format!(
             " Its prefix matching stays above the threshold from step {step} on ({} tokens).",
@@ -129,10 +106,7 @@ fn formed(head: &InductionHead, verdict: &Verdict) -> String {
         _ => String::new(),
     };
     let copying = head.copying.map_or(String::new(), |score| {
-        format!(
-            " Its copying score is {} (from −1 to 1).",
-            decimal(score, 2)
-        )
+        format!(" Its copying score is {} (from −1 to 1).", decimal(score, 2))
     });
     format!(
         "Head **{}.{}**: when a token of a repeated random sequence comes up again, {} of the \
@@ -161,15 +135,9 @@ fn best(criterion: &Criterion, verdict: &Verdict) -> String {
         _ => "",
     };
     let values = heads.numbers(&criterion.measure);
-    let finite = values
-        .iter()
-        .enumerate()
-        .filter(|(_, value)| value.is_finite());
+    let finite = values.iter().enumerate().filter(|(_, value)| value.is_finite());
     let Some((row, value)) = finite.max_by(|a, b| a.1.total_cmp(b.1)) else {
-        return format!(
-            "Not measured: {measure} (the threshold is {}{unit}).",
-            criterion.threshold
-        );
+        return format!("Not measured: {measure} (the threshold is {}{unit}).", criterion.threshold);
     };
     let name = |column: &str| heads.column(column).nth(row).map_or("?".to_string(), cell);
     format!(
@@ -218,13 +186,7 @@ fn changed(change: &PhaseChange, outcome: Outcome) -> String {
 /// The loss on both copies of a repeated sequence at the last checkpoint.
 fn copies(record: &Record) -> Option<String> {
     let table = record.analysis("repeated_loss")?.table("losses")?;
-    let last = |column: &str| {
-        table
-            .numbers(column)
-            .last()
-            .copied()
-            .filter(|x| x.is_finite())
-    };
+    let last = |column: &str| table.numbers(column).last().copied().filter(|x| x.is_finite());
     let (first, second) = (last("first_copy")?, last("second_copy")?);
     Some(format!(
         "On sequences shown twice, the trained model's loss is {} nats a token on the first copy \

@@ -21,12 +21,7 @@ pub fn write(rendered: &Rendered, folder: &Path) -> Result<PathBuf, ReportError>
     at(&report, whole(&report, &rendered.markdown))?;
     let entries = at(&figures, fs::read_dir(&figures))?;
     let mut stale: Vec<PathBuf> = entries.filter_map(|e| e.ok()).map(|e| e.path()).collect();
-    stale.retain(|path| {
-        !rendered
-            .figures
-            .iter()
-            .any(|(name, _)| path.ends_with(name))
-    });
+    stale.retain(|path| !rendered.figures.iter().any(|(name, _)| path.ends_with(name)));
     for path in stale.iter().filter(|path| ours(path)) {
         at(path, fs::remove_file(path))?;
     }

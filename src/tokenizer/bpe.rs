@@ -67,7 +67,8 @@ pub fn train(sample: &[String], d_vocab: usize) -> Result<Vec<u8>> {
     tokenizer.train(&mut trainer, sample.iter().map(String::as_str)).map_err(failed)?;
     // The model's size is the plan's, whatever the text gave.
     let missing = tokenizer.get_vocab_size(true)..d_vocab;
-    let unused: Vec<AddedToken> = missing.map(|id| AddedToken::from(format!("<unused {id}>"), true)).collect();
+    let unused: Vec<AddedToken> =
+        missing.map(|id| AddedToken::from(format!("<unused {id}>"), true)).collect();
     tokenizer.add_special_tokens(unused).map_err(failed)?;
     Ok(tokenizer.to_string(true).map_err(failed)?.into_bytes())
 }

@@ -37,7 +37,11 @@ fn check(checking: &mut Checking<'_>) {
     let path = match path(checking.config) {
         Ok(path) => path,
         Err(variable) => {
-            return checking.error("path", format!("the variable `{variable}` is not set"), "set it, or write the path");
+            return checking.error(
+                "path",
+                format!("the variable `{variable}` is not set"),
+                "set it, or write the path",
+            );
         }
     };
     match Tokenizer::load(&path) {

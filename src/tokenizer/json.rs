@@ -7,17 +7,8 @@ use serde_json::{Value, json};
 use tokenizers::DecoderWrapper;
 
 /// Special tokens that can start a document, best first.
-const STARTS: [&str; 9] = [
-    START,
-    "<|begin_of_text|>",
-    "<s>",
-    "<bos>",
-    "[BOS]",
-    "</s>",
-    "<eos>",
-    "<|end_of_text|>",
-    "[CLS]",
-];
+const STARTS: [&str; 9] =
+    [START, "<|begin_of_text|>", "<s>", "<bos>", "[BOS]", "</s>", "<eos>", "<|end_of_text|>", "[CLS]"];
 
 /// More tokens than any vocabulary has: a file that says so is broken.
 const MOST: usize = 1 << 24;

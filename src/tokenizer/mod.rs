@@ -99,7 +99,9 @@ impl Tokenizer {
     pub fn from_keys(chosen: &Chosen) -> Result<Tokenizer> {
         match kind(chosen)?.make {
             Make::FromKeys(make) => Tokenizer::from_json(&make(chosen)?),
-            Make::FromText(_) => Err(Error::message(format!("the tokenizer {:?} is learned from text", chosen.kind))),
+            Make::FromText(_) => {
+                Err(Error::message(format!("the tokenizer {:?} is learned from text", chosen.kind)))
+            }
         }
     }
 
@@ -154,5 +156,4 @@ impl Tokenizer {
     pub fn digest(&self) -> String {
         blake3::hash(&self.json).to_hex().to_string()
     }
-
 }

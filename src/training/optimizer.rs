@@ -1,8 +1,8 @@
 //! How gradients move weights: one kind so far, AdamW.
 
 use crate::error::{Error, Result};
-use crate::model::{Backend, Param, Params};
 use crate::model::checkpoint::HostTensor;
+use crate::model::{Backend, Param, Params};
 use crate::ops::{AdamW, Flat};
 use crate::plan::Training;
 use crate::spec::{Checking, Default, Key, Kind, Range, Type};
@@ -128,7 +128,8 @@ impl<D: Backend> Optimizer<D> {
     /// Both moments of every parameter on the host, as `m.<name>` and `v.<name>`.
     pub fn to_host(&self, params: &Params<D>) -> Vec<HostTensor> {
         let pair = |(p, (m, v)): (&Param<D>, &(Flat<D>, Flat<D>))| {
-            [("m", m), ("v", v)].map(|(which, x)| (format!("{which}.{}", p.name), p.shape.clone(), x.as_vec()))
+            [("m", m), ("v", v)]
+                .map(|(which, x)| (format!("{which}.{}", p.name), p.shape.clone(), x.as_vec()))
         };
         params.iter().zip(&self.moments).flat_map(pair).collect()
     }

@@ -3,41 +3,21 @@
 /// Panics unless every tag is closed, every `&` begins an entity, and nothing is there that XML
 /// does not allow.
 pub fn well_formed(svg: &str) {
-    assert!(
-        svg.starts_with("<svg ") && svg.ends_with("</svg>\n"),
-        "{}",
-        &svg[..80.min(svg.len())]
-    );
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{}", &svg[..80.min(svg.len())]);
     let allowed = |c: char| c == '\n' || (c >= ' ' && !('\u{7f}'..='\u{9f}').contains(&c));
-    assert!(
-        svg.chars()
-            .all(|c| allowed(c) && c != '\u{fffe}' && c != '\u{ffff}')
-    );
+    assert!(svg.chars().all(|c| allowed(c) && c != '\u{fffe}' && c != '\u{ffff}'));
     for number in ["NaN", "inf", "e308"] {
-        assert!(
-            !svg.contains(&format!("\"{number}")),
-            "{number} in a figure"
-        );
+        assert!(!svg.contains(&format!("\"{number}")), "{number} in a figure");
     }
     let entities = ["amp;", "lt;", "gt;", "quot;", "apos;"];
     for rest in svg.split('&').skip(1) {
-        assert!(
-            entities.iter().any(|e| rest.starts_with(e)),
-            "&{}",
-            rest.split_at(8.min(rest.len())).0
-        );
+        assert!(entities.iter().any(|e| rest.starts_with(e)), "&{}", rest.split_at(8.min(rest.len())).0);
     }
-    let known = [
-        "svg", "title", "style", "rect", "text", "polyline", "circle",
-    ];
+    let known = ["svg", "title", "style", "rect", "text", "polyline", "circle"];
     let mut open: Vec<&str> = Vec::new();
     for tag in svg.split('<').skip(1).filter(|tag| !tag.starts_with("!--")) {
         let (tag, _) = tag.split_once('>').expect("a tag ends");
-        let name = tag
-            .trim_start_matches('/')
-            .split([' ', '/'])
-            .next()
-            .unwrap_or_default();
+        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap_or_default();
         assert!(known.contains(&name), "<{tag}>");
         match (tag.starts_with('/'), tag.ends_with('/')) {
             (true, _) => assert_eq!(open.pop(), Some(name)),

@@ -1,9 +1,7 @@
 //! Made-up runs with the tables the probes emit: one that formed a head, a control, one cut short.
 
 use super::probes::*;
-use indhead::record::{
-    Cell, Criterion, InductionHead, Outcome, PhaseChange, Record, Table, Verdict,
-};
+use indhead::record::{Cell, Criterion, InductionHead, Outcome, PhaseChange, Record, Table, Verdict};
 use serde_json::json;
 
 const TEXT: &str = "<|endoftext|>/Mr/./ and/ Mrs/./ Qu/imble/y/ lived/ at/ the/ end/ of/ the/ lane/./\n/Mr/.\
@@ -26,9 +24,7 @@ pub fn record(fate: Fate) -> Record {
     let formed = fate == Fate::Formed;
     let layer = u64::from(fate != Fate::Control);
     let strength = if formed { 0.94 } else { 0.02 };
-    let score = move |at: f64| {
-        move |s, h| at * (h == 0) as u64 as f64 * rise(s) + 0.02 + 0.01 * noise(s + h)
-    };
+    let score = move |at: f64| move |s, h| at * (h == 0) as u64 as f64 * rise(s) + 0.02 + 0.01 * noise(s + h);
     let early = |s: u64| 3.0 + 4.0 * (-(s as f64) / 60.0).exp();
     let gain = move |s| strength * 0.7 * rise(s) + 0.1;
     let random = analysis(
@@ -47,11 +43,7 @@ pub fn record(fate: Fate) -> Record {
         "previous_token",
         "previous_token",
         "",
-        vec![heads(
-            SHARE,
-            |s, h| 0.05 + 0.1 * h as f64 + 0.03 * noise(s + h),
-            layer,
-        )],
+        vec![heads(SHARE, |s, h| 0.05 + 0.1 * h as f64 + 0.03 * noise(s + h), layer)],
     );
     let second = move |s: u64| 7.9 - 7.4 * strength * rise(s);
     let repeated = analysis(
@@ -59,9 +51,7 @@ pub fn record(fate: Fate) -> Record {
         "repeated_loss",
         "length = 25",
         vec![
-            losses("losses", ["first_copy", "second_copy", ""], |s| {
-                [7.9 + 0.1 * noise(s), second(s), 0.0]
-            }),
+            losses("losses", ["first_copy", "second_copy", ""], |s| [7.9 + 0.1 * noise(s), second(s), 0.0]),
             positions(move |s, p| if p > 26 { second(s) } else { 7.9 }, 50),
         ],
     );
@@ -72,11 +62,7 @@ pub fn record(fate: Fate) -> Record {
         vec![heads(
             "nats",
             |s, h| {
-                if h == 0 {
-                    5.2 * strength * rise(s) - 0.04
-                } else {
-                    -0.04
-                }
+                if h == 0 { 5.2 * strength * rise(s) - 0.04 } else { -0.04 }
             },
             layer,
         )],
@@ -89,20 +75,11 @@ pub fn record(fate: Fate) -> Record {
             losses("scores", ["score", "early_loss", "late_loss"], |s| {
                 [-gain(s), early(s), early(s) - gain(s)]
             }),
-            positions(
-                move |s, p| early(s) + 0.5 - gain(s) * (p as f64).ln() / 3.0,
-                127,
-            ),
+            positions(move |s, p| early(s) + 0.5 - gain(s) * (p as f64).ln() / 3.0, 127),
         ],
     );
     let tokens: Vec<&str> = TEXT.split('/').collect();
-    let mut analyses = vec![
-        random,
-        passages,
-        offset_profile(layer, strength),
-        previous,
-        repeated,
-    ];
+    let mut analyses = vec![random, passages, offset_profile(layer, strength), previous, repeated];
     if fate != Fate::CutShort {
         analyses.extend([ablation, icl]);
     }
@@ -146,11 +123,7 @@ fn metrics(formed: bool) -> Table {
         let measured = STEPS.contains(&step);
         let validation = if measured { loss + 0.06 } else { f64::NAN };
         let numbers = [loss + 0.5 * noise(step), 1e-2, 0.8, validation].map(Cell::from);
-        table.push(
-            [step.into(), (4096 * step).into()]
-                .into_iter()
-                .chain(numbers),
-        );
+        table.push([step.into(), (4096 * step).into()].into_iter().chain(numbers));
     }
     table
 }
@@ -190,25 +163,12 @@ fn verdict(fate: Fate, layer: u64, strength: f64) -> Verdict {
     let mut heads = Table::new("heads", &columns);
     for head in 0..2u64 {
         let on = if head == 0 { strength } else { 0.0 };
-        let ablation = if fate == Fate::CutShort {
-            Cell::Missing(())
-        } else {
-            Cell::from(5.2 * on - 0.04)
-        };
-        heads.push([
-            layer.into(),
-            head.into(),
-            (on + 0.02).into(),
-            (on * 0.75 + 0.02).into(),
-            ablation,
-        ]);
+        let ablation = if fate == Fate::CutShort { Cell::Missing(()) } else { Cell::from(5.2 * on - 0.04) };
+        heads.push([layer.into(), head.into(), (on + 0.02).into(), (on * 0.75 + 0.02).into(), ablation]);
     }
     let (verdict, summary) = match fate {
         Fate::Formed => (Outcome::Found, "Head 1.0 meets every criterion."),
-        Fate::Control => (
-            Outcome::NotFound,
-            "Everything was measured and no head meets every criterion.",
-        ),
+        Fate::Control => (Outcome::NotFound, "Everything was measured and no head meets every criterion."),
         Fate::CutShort => (Outcome::Inconclusive, "Ablation was not measured."),
     };
     let head = InductionHead {
@@ -239,18 +199,9 @@ fn verdict(fate: Fate, layer: u64, strength: f64) -> Verdict {
                 SHARE,
                 "On random tokens or on passages, the head attends to what followed.",
             ),
-            criterion(
-                "ablation",
-                0.1,
-                "nats",
-                "Without the head the second copy's loss rises.",
-            ),
+            criterion("ablation", 0.1, "nats", "Without the head the second copy's loss rises."),
         ],
-        induction_heads: if fate == Fate::Formed {
-            vec![head]
-        } else {
-            Vec::new()
-        },
+        induction_heads: if fate == Fate::Formed { vec![head] } else { Vec::new() },
         shifted_heads: Vec::new(),
         phase_change: (fate != Fate::CutShort).then_some(change),
         heads,
@@ -266,24 +217,11 @@ pub fn many_heads() -> Record {
             continue;
         };
         table.rows.clear();
-        for (step, head) in STEPS
-            .into_iter()
-            .flat_map(|s| (0..32u64).map(move |h| (s, h)))
-        {
-            let strong = if head % 11 == 10 {
-                0.3 + 0.02 * head as f64
-            } else {
-                0.0
-            };
+        for (step, head) in STEPS.into_iter().flat_map(|s| (0..32u64).map(move |h| (s, h))) {
+            let strong = if head % 11 == 10 { 0.3 + 0.02 * head as f64 } else { 0.0 };
             let score = 0.05 + strong * rise(step) + 0.06 * noise(step + 7 * head);
             let (layer, head) = (head / 8, head % 8);
-            table.push([
-                step.into(),
-                (4096 * step).into(),
-                layer.into(),
-                head.into(),
-                score.into(),
-            ]);
+            table.push([step.into(), (4096 * step).into(), layer.into(), head.into(), score.into()]);
         }
     }
     record

@@ -31,46 +31,24 @@ pub fn analysis(probe: &str, id: &str, parameters: &str, tables: Vec<Table>) -> 
 }
 
 pub fn heads(unit: &str, score: impl Fn(u64, u64) -> f64, layer: u64) -> Table {
-    let columns = [
-        ("step", ""),
-        ("tokens", "tokens"),
-        ("layer", ""),
-        ("head", ""),
-        ("score", unit),
-    ];
+    let columns = [("step", ""), ("tokens", "tokens"), ("layer", ""), ("head", ""), ("score", unit)];
     let mut table = Table::new("heads", &columns);
     for step in STEPS {
         for head in 0..2 {
             let score = score(step, head);
-            table.push([
-                step.into(),
-                (4096 * step).into(),
-                layer.into(),
-                head.into(),
-                score.into(),
-            ]);
+            table.push([step.into(), (4096 * step).into(), layer.into(), head.into(), score.into()]);
         }
     }
     table
 }
 
 pub fn positions(loss: impl Fn(u64, u64) -> f64, last: u64) -> Table {
-    let columns = [
-        ("step", ""),
-        ("tokens", "tokens"),
-        ("position", ""),
-        ("loss", "nats"),
-    ];
+    let columns = [("step", ""), ("tokens", "tokens"), ("position", ""), ("loss", "nats")];
     let mut table = Table::new("positions", &columns);
     for step in STEPS {
         for position in 1..=last {
             let loss = loss(step, position) + 0.2 * noise(step * 1000 + position);
-            table.push([
-                step.into(),
-                (4096 * step).into(),
-                position.into(),
-                loss.into(),
-            ]);
+            table.push([step.into(), (4096 * step).into(), position.into(), loss.into()]);
         }
     }
     table
@@ -78,18 +56,11 @@ pub fn positions(loss: impl Fn(u64, u64) -> f64, last: u64) -> Table {
 
 pub fn losses(name: &str, columns: [&str; 3], row: impl Fn(u64) -> [f64; 3]) -> Table {
     let mut all = vec![("step", ""), ("tokens", "tokens")];
-    all.extend(
-        columns
-            .iter()
-            .filter(|c| !c.is_empty())
-            .map(|c| (*c, "nats")),
-    );
+    all.extend(columns.iter().filter(|c| !c.is_empty()).map(|c| (*c, "nats")));
     let mut table = Table::new(name, &all);
     for step in STEPS {
         let numbers = row(step).map(Cell::from);
-        let row = [Cell::from(step), Cell::from(4096 * step)]
-            .into_iter()
-            .chain(numbers);
+        let row = [Cell::from(step), Cell::from(4096 * step)].into_iter().chain(numbers);
         table.push(row.take(all.len()));
     }
     table
@@ -101,13 +72,7 @@ pub fn attention_map(tokens: &[&str], layer: u64, strength: f64) -> Analysis {
     for (i, token) in tokens.iter().enumerate() {
         labels.push([i.into(), (*token).into()]);
     }
-    let columns = [
-        ("layer", ""),
-        ("head", ""),
-        ("query", ""),
-        ("key", ""),
-        ("attention", SHARE),
-    ];
+    let columns = [("layer", ""), ("head", ""), ("query", ""), ("key", ""), ("attention", SHARE)];
     let mut pattern = Table::new("pattern", &columns);
     for (head, strength) in [(0u64, strength), (1, 0.0)] {
         for query in 0..tokens.len() {
@@ -122,11 +87,7 @@ pub fn attention_map(tokens: &[&str], layer: u64, strength: f64) -> Analysis {
             };
             let sum: f64 = (0..=query).map(raw).sum();
             for key in 0..=query {
-                let on = if target(key) {
-                    strength / targets as f64
-                } else {
-                    0.0
-                };
+                let on = if target(key) { strength / targets as f64 } else { 0.0 };
                 let share = on + (1.0 - strength) * raw(key) / sum;
                 let share = Cell::from(share);
                 pattern.push([layer.into(), head.into(), query.into(), key.into(), share]);
@@ -134,39 +95,20 @@ pub fn attention_map(tokens: &[&str], layer: u64, strength: f64) -> Analysis {
         }
     }
     let text = toml::Value::String(tokens.concat());
-    analysis(
-        "attention_map",
-        "attention_map",
-        &format!("text = {text}"),
-        vec![labels, pattern],
-    )
+    analysis("attention_map", "attention_map", &format!("text = {text}"), vec![labels, pattern])
 }
 
 pub fn conv_weights() -> Analysis {
-    let columns = [
-        ("step", ""),
-        ("tokens", "tokens"),
-        ("layer", ""),
-        ("offset", ""),
-        ("norm", ""),
-        ("share", "share"),
-    ];
+    let columns =
+        [("step", ""), ("tokens", "tokens"), ("layer", ""), ("offset", ""), ("norm", ""), ("share", "share")];
     let mut offsets = Table::new("offsets", &columns);
     for step in STEPS {
         for offset in 0..2u64 {
             let previous = 0.5 + 0.15 * rise(step) + 0.01 * noise(step);
-            let share = if offset == 1 {
-                previous
-            } else {
-                1.0 - previous
-            };
+            let share = if offset == 1 { previous } else { 1.0 - previous };
             let tokens = 4096 * step;
             let numbers = [(9.0 * share).into(), share.into()];
-            offsets.push(
-                [step.into(), tokens.into(), 0u64.into(), offset.into()]
-                    .into_iter()
-                    .chain(numbers),
-            );
+            offsets.push([step.into(), tokens.into(), 0u64.into(), offset.into()].into_iter().chain(numbers));
         }
     }
     let columns = [("layer", ""), ("channel", ""), ("offset", ""), ("norm", "")];
@@ -181,32 +123,15 @@ pub fn conv_weights() -> Analysis {
 }
 
 pub fn offset_profile(layer: u64, strength: f64) -> Analysis {
-    let columns = [
-        ("step", ""),
-        ("tokens", "tokens"),
-        ("layer", ""),
-        ("head", ""),
-        ("offset", ""),
-        ("score", SHARE),
-    ];
+    let columns =
+        [("step", ""), ("tokens", "tokens"), ("layer", ""), ("head", ""), ("offset", ""), ("score", SHARE)];
     let mut table = Table::new("offsets", &columns);
     for step in STEPS {
         for (head, offset) in (0..2u64).flat_map(|h| (0..5u64).map(move |o| (h, o))) {
-            let peak = if (head, offset) == (0, 1) {
-                strength * rise(step)
-            } else {
-                0.0
-            };
+            let peak = if (head, offset) == (0, 1) { strength * rise(step) } else { 0.0 };
             let score = 0.02 + peak + 0.01 * noise(step + head * 10 + offset);
             let tokens = 4096 * step;
-            table.push([
-                step.into(),
-                tokens.into(),
-                layer.into(),
-                head.into(),
-                offset.into(),
-                score.into(),
-            ]);
+            table.push([step.into(), tokens.into(), layer.into(), head.into(), offset.into(), score.into()]);
         }
     }
     analysis("offset_profile", "offset_profile", "", vec![table])

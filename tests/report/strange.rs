@@ -7,8 +7,7 @@ use super::probes::attention_map;
 use super::{rendered, tables};
 use indhead::record::{Cell, Table};
 
-const HOSTILE: &str =
-    "<script>alert(1)</script>|`[a](javascript:b)\n\n# x\n```\n&amp;\u{202e}\u{0}\"'~~-->";
+const HOSTILE: &str = "<script>alert(1)</script>|`[a](javascript:b)\n\n# x\n```\n&amp;\u{202e}\u{0}\"'~~-->";
 
 #[test]
 fn no_table_is_too_strange() {
@@ -25,16 +24,10 @@ fn no_table_is_too_strange() {
         ("not numbers", |t| each(t, |_| Cell::Number(f64::NAN))),
         ("infinite", |t| each(t, |_| Cell::Number(f64::INFINITY))),
         ("constant", |t| each(t, |_| Cell::Integer(3))),
-        ("enormous", |t| {
-            each(t, |i| {
-                Cell::Number(if i % 2 == 0 { f64::MAX } else { -1e300 })
-            })
-        }),
+        ("enormous", |t| each(t, |i| Cell::Number(if i % 2 == 0 { f64::MAX } else { -1e300 }))),
         ("negative", |t| each(t, |i| Cell::Integer(-(i as i64)))),
         ("words", |t| each(t, |_| HOSTILE.into())),
-        ("short rows", |t| {
-            t.rows.iter_mut().for_each(|row| row.truncate(2))
-        }),
+        ("short rows", |t| t.rows.iter_mut().for_each(|row| row.truncate(2))),
     ];
     for fate in [Fate::Formed, Fate::Control, Fate::CutShort] {
         for (name, change) in changes {
@@ -42,14 +35,8 @@ fn no_table_is_too_strange() {
             tables(&mut record).into_iter().for_each(change);
             let rendered = rendered(&record);
             assert_eq!(rendered.warnings, Vec::<String>::new(), "{name}");
-            rendered
-                .figures
-                .iter()
-                .for_each(|(_, svg)| well_formed(svg));
-            assert!(
-                !outside_code(&rendered.markdown).contains("<script"),
-                "{name}"
-            );
+            rendered.figures.iter().for_each(|(_, svg)| well_formed(svg));
+            assert!(!outside_code(&rendered.markdown).contains("<script"), "{name}");
         }
     }
 }
@@ -59,17 +46,11 @@ fn no_verdict_is_too_strange() {
     for threshold in [f64::NAN, f64::INFINITY, f64::MAX, -1e9, 0.0] {
         let mut record = record(Fate::Control);
         let verdict = record.verdict.as_mut().unwrap();
-        verdict
-            .criteria
-            .iter_mut()
-            .for_each(|c| c.threshold = threshold);
+        verdict.criteria.iter_mut().for_each(|c| c.threshold = threshold);
         let change = verdict.phase_change.as_mut().unwrap();
         (change.from_step, change.from_tokens, change.to_tokens) = (u64::MAX, u64::MAX, 0);
         (change.before, change.after) = (threshold, -threshold);
-        rendered(&record)
-            .figures
-            .iter()
-            .for_each(|(_, svg)| well_formed(svg));
+        rendered(&record).figures.iter().for_each(|(_, svg)| well_formed(svg));
     }
 }
 
@@ -104,25 +85,16 @@ fn nothing_from_outside_becomes_markup() {
         (analysis.id, analysis.definition) = (format!("../{HOSTILE}"), HOSTILE.into());
         analysis.parameters.insert("text".into(), HOSTILE.into());
         for table in &mut analysis.tables {
-            table
-                .columns
-                .iter_mut()
-                .for_each(|c| c.unit = HOSTILE.into());
+            table.columns.iter_mut().for_each(|c| c.unit = HOSTILE.into());
         }
     }
-    record
-        .analyses
-        .push(attention_map(&[HOSTILE, "\n", HOSTILE], 1, 0.5));
+    record.analyses.push(attention_map(&[HOSTILE, "\n", HOSTILE], 1, 0.5));
     let plain = rendered(&super::record(Fate::Formed)).markdown;
     let rendered = rendered(&record);
     assert!(!rendered.figures.is_empty());
     for (file, svg) in &rendered.figures {
         well_formed(svg);
-        assert!(
-            !svg.contains("<script")
-                && !file.contains(['/', '<', '|', ' '])
-                && !file.starts_with('.')
-        );
+        assert!(!svg.contains("<script") && !file.contains(['/', '<', '|', ' ']) && !file.starts_with('.'));
     }
     let acted_upon = outside_code(&rendered.markdown);
     for markup in ["<script", "](javascript", "\n# x", "\u{202e}", "\0", "-->"] {
