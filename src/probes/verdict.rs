@@ -84,10 +84,7 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
             cell(random),
             cell(passages),
             cell(score(previous, head, last_step)),
-            best.map_or(Cell::Missing(()), |(offset, _)| offset.into()),
-            cell(best.map(|(_, attention)| attention)),
             cell(ablation),
-            if is_induction { "yes" } else { "no" }.into(),
         ]);
     }
     let strength = |h: &InductionHead| h.prefix_matching.max(h.prefix_matching_passages.unwrap_or(0.0));
@@ -114,10 +111,7 @@ const HEAD_COLUMNS: &[(&str, &str)] = &[
     ("prefix_matching", "share of attention"),
     ("prefix_matching_passages", "share of attention"),
     ("previous_token", "share of attention"),
-    ("best_offset", "positions"),
-    ("offset_attention", "share of attention"),
     ("ablation", "nats"),
-    ("induction", ""),
 ];
 
 fn criteria(thresholds: &Thresholds) -> Vec<Criterion> {

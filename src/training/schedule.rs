@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     fn config(warmup: f64, last: f64) -> Table {
-        toml::from_str(&format!("warmup_fraction = {warmup}\nfinal_fraction = {last}")).unwrap()
+        toml::from_str(&format!("warmup_fraction = {warmup:?}\nfinal_fraction = {last:?}")).unwrap()
     }
 
     #[test]

@@ -1,0 +1,260 @@
+//! The commands as a person types them.
+
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+const SPEC: &str = r#"
+name = "tiny"
+[architecture]
+d_model = 16
+n_ctx = 32
+[[architecture.blocks]]
+kind = "conv1d"
+kernel_size = 2
+[[architecture.blocks]]
+kind = "attention"
+n_heads = 2
+[tokenizer]
+kind = "bpe"
+d_vocab = 300
+[dataset]
+kind = "stories"
+bytes = 60_000
+[training]
+steps = 12
+batch_size = 4
+checkpoints = { kind = "every", steps = 4 }
+[[analyses]]
+probe = "conv_weights"
+[[analyses]]
+probe = "attention_map"
+text = "Ann met Bo."
+"#;
+
+struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Bench { folder: TempDir::new().unwrap() };
+        fs::write(bench.path().join("tiny.toml"), SPEC).unwrap();
+        bench
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn indhead(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_indhead"))
+            .args(arguments)
+            .current_dir(self.path())
+            .env("INDHEAD_CACHE", self.path().join("cache"))
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that has to end well; what it says on stdout.
+    fn good(&self, arguments: &[&str]) -> String {
+        let output = self.indhead(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?} failed:\n{errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that has to fail with this code; what it says on stderr.
+    fn bad(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.indhead(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}:\n{errors}");
+        assert!(!errors.contains("panicked"), "{errors}");
+        errors
+    }
+
+    fn read(&self, path: &str) -> Vec<u8> {
+        fs::read(self.path().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    fn json(&self, path: &str) -> Value {
+        serde_json::from_slice(&self.read(path)).unwrap()
+    }
+}
+
+/// Every file below a folder, by its path.
+fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
+    let files = files.filter(|e| e.file_type().is_file());
+    let read = |e: walkdir::DirEntry| {
+        let name = e.path().strip_prefix(folder).unwrap().display().to_string();
+        (name, fs::read(e.path()).unwrap())
+    };
+    files.map(read).collect()
+}
+
+#[test]
+fn a_run_leaves_everything_and_its_report_can_be_made_again() {
+    let bench = Bench::new();
+    let said = bench.good(&["run", "tiny.toml"]);
+    assert!(said.contains("reports/tiny/report.md"), "{said}");
+    for file in ["spec.toml", "plan.toml", "provenance.json", "tokenizer.json", "metrics.jsonl", "done.json"] {
+        bench.read(&format!("runs/tiny/{file}"));
+    }
+    assert_eq!(bench.read("runs/tiny/spec.toml"), SPEC.as_bytes());
+    let metrics = String::from_utf8(bench.read("runs/tiny/metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().count(), 12);
+    for step in ["00000000", "00000004", "00000008", "00000012"] {
+        let state = bench.json(&format!("runs/tiny/checkpoints/{step}/state.json"));
+        assert!(state["digests"]["model.safetensors"].is_string());
+    }
+    let verdict = bench.json("runs/tiny/analyses/verdict.json");
+    assert!(["found", "not_found"].contains(&verdict["verdict"].as_str().unwrap()));
+    let figures = fs::read_dir(bench.path().join("reports/tiny/figures")).unwrap().count();
+    assert!(figures >= 5, "{figures} figures");
+
+    bench.good(&["report", "runs/tiny", "--reports", "again"]);
+    assert_eq!(tree(&bench.path().join("reports")), tree(&bench.path().join("again")));
+    let before = tree(&bench.path().join("runs/tiny/analyses"));
+    bench.good(&["report", "runs/tiny", "--reports", "recomputed", "--recompute"]);
+    assert_eq!(before, tree(&bench.path().join("runs/tiny/analyses")), "from checkpoints as from training");
+    assert_eq!(tree(&bench.path().join("reports")), tree(&bench.path().join("recomputed")));
+}
+
+#[test]
+fn the_same_spec_gives_the_same_bytes() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml", "--runs", "a"]);
+    bench.good(&["run", "tiny.toml", "--runs", "b"]);
+    for file in ["metrics.jsonl", "plan.toml", "tokenizer.json", "checkpoints/00000012/model.safetensors"] {
+        assert_eq!(bench.read(&format!("a/tiny/{file}")), bench.read(&format!("b/tiny/{file}")), "{file}");
+    }
+    bench.good(&["run", "tiny.toml", "--runs", "c", "--set", "seed=1"]);
+    assert_ne!(bench.read("a/tiny/metrics.jsonl"), bench.read("c/tiny/metrics.jsonl"));
+}
+
+#[test]
+fn a_run_goes_on_where_it_was_and_ends_with_the_same_bytes() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml", "--runs", "whole"]);
+    bench.good(&["run", "tiny.toml", "--runs", "cut"]);
+    // As if the power had gone after step 8: later checkpoints and the results are not there.
+    let cut = bench.path().join("cut/tiny");
+    fs::remove_dir_all(cut.join("checkpoints/00000012")).unwrap();
+    fs::remove_dir_all(cut.join("analyses")).unwrap();
+    fs::remove_file(cut.join("done.json")).unwrap();
+    let refused = bench.bad(&["run", "tiny.toml", "--runs", "cut"], 2);
+    assert!(refused.contains("--resume") && refused.contains("--overwrite"), "{refused}");
+    let refused = bench.bad(&["run", "tiny.toml", "--runs", "cut", "--resume", "--set", "seed=4"], 2);
+    assert!(refused.contains("seed"), "{refused}");
+    bench.good(&["run", "tiny.toml", "--runs", "cut", "--resume"]);
+    for file in ["metrics.jsonl", "checkpoints/00000012/model.safetensors", "analyses/verdict.json", "analyses/prefix_matching.json"] {
+        assert_eq!(bench.read(&format!("whole/tiny/{file}")), bench.read(&format!("cut/tiny/{file}")), "{file}");
+    }
+    let state = bench.read("cut/tiny/checkpoints/00000012/optimizer.safetensors");
+    assert_eq!(state, bench.read("whole/tiny/checkpoints/00000012/optimizer.safetensors"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_saves_and_says_how_to_go_on() {
+    let bench = Bench::new();
+    let arguments = ["run", "tiny.toml", "--set", "training.steps=100000", "--set", "training.checkpoints.steps=50000"];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_indhead"))
+        .args(arguments)
+        .current_dir(bench.path())
+        .env("INDHEAD_CACHE", bench.path().join("cache"))
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let metrics = bench.path().join("runs/tiny/metrics.jsonl");
+    for _ in 0..600 {
+        if fs::metadata(&metrics).is_ok_and(|m| m.len() > 1000) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let status = child.wait().unwrap();
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
+    assert_eq!(status.code(), Some(130), "{said}");
+    assert!(said.contains("--resume"), "{said}");
+    let lines = fs::read_to_string(&metrics).unwrap().lines().count();
+    let saved = bench.path().join(format!("runs/tiny/checkpoints/{lines:08}/state.json"));
+    assert!(saved.exists(), "the step that was finished is saved: {}", saved.display());
+}
+
+#[test]
+fn a_wrong_spec_costs_nothing_that_was_there_before() {
+    let bench = Bench::new();
+    let text = "name = \"tiny\"\n[architecture]\nd_model = 16\nn_ctx = 32\n[[architecture.blocks]]\nkind = \"atention\"\n\
+                [dataset]\nkind = \"stories\"\n[training]\nsteps = 4\nlr = 1\n";
+    fs::write(bench.path().join("wrong.toml"), text).unwrap();
+    let said = bench.bad(&["run", "wrong.toml"], 2);
+    assert!(said.contains("wrong.toml:6:8") && said.contains("did you mean \"attention\"?"), "{said}");
+    assert!(said.contains("wrong.toml:11:1") && said.contains("2 mistakes"), "{said}");
+    let long = format!("analyses.1.text={}", "many words ".repeat(60));
+    let said = bench.bad(&["run", "tiny.toml", "--set", &long], 2);
+    assert!(said.contains("n_ctx is 32"), "{said}");
+    assert!(!bench.path().join("runs").exists());
+    assert!(bench.bad(&["run", "tiiny.toml"], 2).contains("tiny.toml"));
+}
+
+#[test]
+fn inspect_says_what_the_model_makes_of_a_text() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml"]);
+    let json: Value = serde_json::from_str(&bench.good(&["inspect", "runs/tiny", "--tokens", "0,5,6,5,6", "--json"])).unwrap();
+    assert_eq!(json["tokens"], serde_json::json!([0, 5, 6, 5, 6]));
+    assert_eq!(json["losses"].as_array().unwrap().len(), 5);
+    assert!(json["losses"][0].is_null() && json["losses"][1].as_f64().unwrap() > 0.0);
+    for head in ["1.0", "1.1"] {
+        for (query, row) in json["patterns"][head].as_array().unwrap().iter().enumerate() {
+            let row: Vec<f64> = row.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+            assert_eq!(row.len(), 5);
+            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+            assert!(row[query + 1..].iter().all(|x| *x == 0.0), "the future is not seen");
+        }
+    }
+    let text = bench.good(&["inspect", "runs/tiny", "--text", "Ann met Bo.", "--head", "1.1"]);
+    assert!(text.lines().count() > 4 && !text.contains("1.0 →"), "{text}");
+    bench.good(&["inspect", "runs/tiny", "--text", "Ann met Bo.", "--head", "1.1", "--svg", "map.svg"]);
+    assert!(bench.read("map.svg").starts_with(b"<svg"));
+    assert!(bench.bad(&["inspect", "runs/tiny", "--text", "a", "--head", "0.0"], 2).contains("1.0, 1.1"));
+    assert!(bench.bad(&["inspect", "runs/tiny", "--tokens", "999"], 2).contains("0 to 299"));
+    assert!(bench.bad(&["inspect", "runs/tiny", "--text", "a", "--checkpoint", "5"], 2).contains("0, 4, 8, 12"));
+    bench.bad(&["inspect", "runs/none", "--text", "a"], 1);
+}
+
+#[test]
+fn diff_shows_only_what_differs() {
+    let bench = Bench::new();
+    let other = SPEC.replace("kernel_size = 2", "kernel_size = 3").replace("name = \"tiny\"", "name = \"other\"");
+    fs::write(bench.path().join("other.toml"), other).unwrap();
+    let output = bench.indhead(&["diff", "tiny.toml", "other.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("architecture.blocks[0].kernel_size"), "{said}");
+    assert!(!said.contains("d_model"), "{said}");
+    assert_eq!(bench.good(&["diff", "tiny.toml", "tiny.toml"]), "no differences\n");
+    bench.good(&["run", "tiny.toml"]);
+    bench.good(&["run", "other.toml"]);
+    let said = String::from_utf8(bench.indhead(&["diff", "runs/tiny", "runs/other"]).stdout).unwrap();
+    assert!(said.contains("verdict") && said.contains("validation loss"), "{said}");
+}
+
+#[test]
+fn a_report_with_other_analyses_comes_from_the_saved_checkpoints() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml"]);
+    let more = format!("{SPEC}[[analyses]]\nprobe = \"prefix_matching\"\nid = \"diagonal\"\ndefinition = \"diagonal\"\n");
+    fs::write(bench.path().join("more.toml"), more).unwrap();
+    bench.good(&["report", "runs/tiny", "--spec", "more.toml"]);
+    assert_eq!(bench.json("runs/tiny/analyses/diagonal.json")["tables"][0]["rows"].as_array().unwrap().len(), 8);
+    let other = SPEC.replace("kernel_size = 2", "kernel_size = 3");
+    fs::write(bench.path().join("other.toml"), other).unwrap();
+    assert!(bench.bad(&["report", "runs/tiny", "--spec", "other.toml"], 2).contains("kernel_size"));
+}
