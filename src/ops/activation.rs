@@ -3,7 +3,7 @@
 //! GELU (Hendrycks and Gimpel 2016), exact: `y = x Φ(x) = x (1 + erf(x / √2)) / 2`,
 //! `dy/dx = Φ(x) + x φ(x)` with `φ(x) = exp(-x² / 2) / √(2π)`. ReLU: `y = max(x, 0)`.
 
-use super::cpu::{exp, fma, for_chunks, output, read, take_gradient, vectorized};
+use super::cpu::{exp, fma, for_chunks, new_chunks, output, read, take_gradient, vectorized};
 use super::{Backend, Result, Stream};
 use dfdx::prelude::*;
 use std::f64::consts::{PI, SQRT_2};
@@ -51,8 +51,9 @@ fn fused(
 ) -> Result<Stream<Cpu>, Cpu> {
     let (x, mut tape) = x.try_contiguous()?.split_tape();
     let x_values = read(&x);
-    let mut y = vec![0.0; x_values.len()];
-    for_chunks(&mut y, PIECE, |i, y| forward(&x_values[i * PIECE..], y));
+    let y = new_chunks(x_values.len(), PIECE, |i, y| {
+        forward(&x_values[i * PIECE..], y)
+    });
     let (y, y_values) = output(x.device(), y, *x.shape())?;
 
     let out = y.clone();

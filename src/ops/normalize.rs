@@ -5,7 +5,7 @@
 //! `eps` is [`EPS`] in both.
 
 use super::cpu::{
-    add_in_order, copy, fma, map_chunks, output, read, sum_lanes, take_gradient, vectorized,
+    add_in_order, copy, fma, map_chunks, output, read, sum_lanes, take_gradient, vectorized, zeros,
 };
 use super::{Backend, Flat, Result, Stream};
 use dfdx::prelude::*;
@@ -66,7 +66,7 @@ fn fused(x: Stream<Cpu>, gain: &Flat<Cpu>, bias: Option<&Flat<Cpu>>) -> Result<S
     let x_values = read(&x);
     let gain_values = copy(gain);
     let bias_values = bias.map(copy).unwrap_or_default();
-    let mut y = vec![0.0; batch * position * d];
+    let mut y = zeros(batch * position * d);
     let pieces = y.chunks_mut(piece).zip(x_values.chunks(piece));
     let statistics = map_chunks(pieces, |(y, x)| {
         let mut statistics = vec![(0.0, 0.0); x.len() / d];
