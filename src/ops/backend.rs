@@ -238,6 +238,35 @@ impl Backend for Cpu {
     ) -> Result<Stream<Self>, Self> {
         causal_conv1d::fused(x, w, b, kernel_size, depthwise)
     }
+
+    fn gelu(x: Stream<Self>) -> Result<Stream<Self>, Self> {
+        activation::fused_gelu(x)
+    }
+
+    fn relu(x: Stream<Self>) -> Result<Stream<Self>, Self> {
+        activation::fused_relu(x)
+    }
+
+    fn take_gradient(
+        param: &Flat<Self>,
+        grads: &mut Gradients<f32, Self>,
+    ) -> Result<Flat<Self>, Self> {
+        adamw::fused_take_gradient(param, grads)
+    }
+
+    fn squared_norm(grad: &Flat<Self>) -> Result<f64, Self> {
+        adamw::fused_squared_norm(grad)
+    }
+
+    fn adamw(
+        param: &mut Flat<Self>,
+        m: &mut Flat<Self>,
+        v: &mut Flat<Self>,
+        grad: &Flat<Self>,
+        hyper: &AdamW,
+    ) -> Result<(), Self> {
+        adamw::fused(param, m, v, grad, hyper)
+    }
 }
 
 #[cfg(feature = "cuda")]

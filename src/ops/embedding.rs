@@ -3,7 +3,7 @@
 //! `x[b, t] = W_E[token[b, t]]`; the gradient of a row of W_E is the sum over the row's occurrences.
 //! Positions: `y[b, t] = x[b, t] + W_pos[t]`; the gradient of `W_pos[t]` is the sum over the batch.
 
-use super::cpu::{copy, for_chunks, output, read, take_gradient};
+use super::cpu::{copy, for_chunks, new_chunks, output, read, take_gradient};
 use super::{Backend, Flat, Result, Stream, Taped};
 use dfdx::prelude::*;
 
@@ -44,8 +44,7 @@ pub fn fused(
 ) -> Result<Stream<Cpu>, Cpu> {
     debug_assert!(tokens.iter().all(|&t| (t + 1) * d_model <= w_e.shape().0));
     let w = copy(w_e);
-    let mut x = vec![0.0; tokens.len() * d_model];
-    for_chunks(&mut x, PIECE * d_model, |i, x| {
+    let x = new_chunks(tokens.len() * d_model, PIECE * d_model, |i, x| {
         for (x, token) in x.chunks_exact_mut(d_model).zip(&tokens[i * PIECE..]) {
             x.copy_from_slice(&w[token * d_model..][..d_model]);
         }
@@ -80,9 +79,10 @@ pub fn fused_add_positions(x: Stream<Cpu>, w_pos: &Flat<Cpu>) -> Result<Stream<C
     let shape @ (_, position, d_model) = *x.shape();
     let sequence = position * d_model;
     let w = copy(w_pos);
-    let mut y = read(&x).to_vec();
-    for_chunks(&mut y, sequence, |_, y| {
-        y.iter_mut().zip(&w).for_each(|(y, w)| *y += w);
+    let x_values = read(&x);
+    let y = new_chunks(x_values.len(), sequence, |i, y| {
+        let terms = x_values[i * sequence..].iter().zip(&w);
+        y.iter_mut().zip(terms).for_each(|(y, (x, w))| *y = x + w);
     });
     let (y, y_values) = output(x.device(), y, shape)?;
 

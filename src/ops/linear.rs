@@ -7,7 +7,12 @@
 //! `[n_heads, d_head, d_model]` is already the matrix `[n_heads * d_head, d_model]` that [`composed`] wants.
 
 use super::cpu::{
+<<<<<<< HEAD
     Matrix, add_column_sums, add_inner_product, copy, output, read, rows_product, take_gradient, transpose,
+=======
+    Matrix, add_column_sums, add_inner_product, copy, output, read, rows_product, rows_product_new,
+    take_gradient, transpose,
+>>>>>>> ops
 };
 use super::{Backend, Flat, Result, Stream};
 use dfdx::prelude::*;
@@ -87,12 +92,9 @@ fn map(
     let x_values = read(&x);
 
     let (w, b) = (w.clone(), b.cloned());
-    let mut y = match &b {
-        None => vec![0.0; batch * position * d_out],
-        Some(b) => copy(b).repeat(batch * position),
-    };
+    let b_values = b.as_ref().map(copy);
     let columns = Matrix::rows(&matrix, d_out);
-    rows_product(&mut y, b.is_some(), &x_values, columns, (d_in, d_out));
+    let y = rows_product_new(b_values.as_deref(), &x_values, columns, (d_in, d_out));
     let (y, y_values) = output(x.device(), y, (batch, position, d_out))?;
 
     let out = y.clone();

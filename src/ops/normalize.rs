@@ -4,7 +4,13 @@
 //! Bessel's correction. Root-mean-square norm (Zhang and Sennrich 2019): `y = x / sqrt(mean x² + eps) * gain`.
 //! `eps` is [`EPS`] in both.
 
+<<<<<<< HEAD
 use super::cpu::{add_in_order, copy, fma, map_chunks, output, read, sum_lanes, take_gradient, vectorized};
+=======
+use super::cpu::{
+    add_in_order, copy, fma, map_chunks, output, read, sum_lanes, take_gradient, vectorized, zeros,
+};
+>>>>>>> ops
 use super::{Backend, Flat, Result, Stream};
 use dfdx::prelude::*;
 
@@ -48,7 +54,7 @@ fn fused(x: Stream<Cpu>, gain: &Flat<Cpu>, bias: Option<&Flat<Cpu>>) -> Result<S
     let x_values = read(&x);
     let gain_values = copy(gain);
     let bias_values = bias.map(copy).unwrap_or_default();
-    let mut y = vec![0.0; batch * position * d];
+    let mut y = zeros(batch * position * d);
     let pieces = y.chunks_mut(piece).zip(x_values.chunks(piece));
     let statistics = map_chunks(pieces, |(y, x)| {
         let mut statistics = vec![(0.0, 0.0); x.len() / d];

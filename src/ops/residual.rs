@@ -1,6 +1,6 @@
 //! The residual connection: `y = a + b`, and both get the gradient of the sum.
 
-use super::cpu::{for_chunks, output, read, take_gradient};
+use super::cpu::{for_chunks, new_chunks, output, read, take_gradient};
 use super::{Backend, Result, Stream};
 use dfdx::prelude::*;
 
@@ -18,8 +18,7 @@ pub fn fused(a: Stream<Cpu>, b: Stream<Cpu>) -> Result<Stream<Cpu>, Cpu> {
     let (b, b_tape) = b.try_contiguous()?.split_tape();
     let mut tape = a_tape.merge(b_tape);
     let (a_values, b_values) = (read(&a), read(&b));
-    let mut y = vec![0.0; a_values.len()];
-    for_chunks(&mut y, PIECE, |i, y| {
+    let y = new_chunks(a_values.len(), PIECE, |i, y| {
         let terms = a_values[i * PIECE..].iter().zip(&b_values[i * PIECE..]);
         y.iter_mut().zip(terms).for_each(|(y, (a, b))| *y = a + b);
     });

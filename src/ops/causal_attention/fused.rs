@@ -1,6 +1,6 @@
 //! Attention on the processor: a task per sequence and head, and no whole pattern unless it is asked for.
 
-use super::super::cpu::{copy, map_tasks, output, put_gradient, read, take_gradient};
+use super::super::cpu::{copy, map_tasks, output, put_gradient, read, take_gradient, zeros};
 use super::super::{Result, Stream};
 use super::heads::{Columns, Making, Sizes};
 use super::{Attention, Pattern, backward, forward, rotary_tables};
@@ -36,10 +36,19 @@ pub fn fused(
     };
 
     let (q_values, k_values, v_values) = (read(&q), read(&k), read(&v));
-    let mut z = vec![0.0; batch * position * width];
+    let mut z = zeros(batch * position * width);
     let mut log_sums = vec![0.0; batch * n_heads * position];
+<<<<<<< HEAD
     let pattern_size = if options.keep_pattern { position * position } else { 0 };
     let mut pattern = vec![0.0; batch * n_heads * pattern_size];
+=======
+    let pattern_size = if options.keep_pattern {
+        position * position
+    } else {
+        0
+    };
+    let mut pattern = zeros(batch * n_heads * pattern_size);
+>>>>>>> ops
     let z_columns = Columns::new(&mut z, sizes);
     let mut patterns = pattern.chunks_mut(pattern_size.max(1));
     let tasks = log_sums.chunks_mut(position.max(1)).enumerate();

@@ -1,8 +1,13 @@
 //! The convolution as products with shifted inputs, sequence by sequence.
 
 use super::super::cpu::{
+<<<<<<< HEAD
     Matrix, add_column_sums, add_in_order, copy, fma, for_chunks, map_chunks, multiply, output, read,
     take_gradient, vectorized,
+=======
+    Matrix, add_column_sums, add_in_order, copy, fma, for_chunks, map_chunks, multiply, new_chunks,
+    output, read, take_gradient, vectorized,
+>>>>>>> ops
 };
 use super::super::{Flat, Result, Stream};
 use dfdx::prelude::*;
@@ -55,8 +60,10 @@ pub fn fused(
     let taps = (0..kernel_size).flat_map(|j| w_values.iter().skip(j).step_by(kernel_size));
     let taps: Vec<f32> = taps.copied().collect();
 
-    let mut y = copy(b).repeat(batch * position);
-    for_chunks(&mut y, sizes.sequence(), |i, y| {
+    let b_values = copy(b);
+    let y = new_chunks(batch * position * d_model, sizes.sequence(), |i, y| {
+        y.chunks_exact_mut(d_model)
+            .for_each(|y| y.copy_from_slice(&b_values));
         let x = &x_values[i * sizes.sequence()..][..y.len()];
         for (j, back) in sizes.shifts() {
             add_tap(&mut y[back..], &x[..x.len() - back], &taps[j * sizes.tap()..], sizes, true);

@@ -4,6 +4,7 @@
 //! outputs from a `Vec` whose address they know, and remember it under the tensor's id, so that the next
 //! operation reads the same memory. A tensor from elsewhere is copied, once for all its readers.
 
+use super::parallel::zeros;
 use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape, ReshapeTo, Shape, Tensor, TensorFromVec};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -76,7 +77,7 @@ pub fn read<S: Shape, T: Debug>(tensor: &Tensor<S, f32, Cpu, T>) -> Arc<Buffer> 
 
 /// The values of a parameter, which may change under the same id. The tensor must be contiguous.
 pub fn copy<S: Shape, T>(tensor: &Tensor<S, f32, Cpu, T>) -> Vec<f32> {
-    let mut values = vec![0.0; tensor.shape().num_elements()];
+    let mut values = zeros(tensor.shape().num_elements());
     tensor.copy_into(&mut values);
     values
 }

@@ -1,6 +1,7 @@
 //! Work in pieces, on all threads.
 
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// `f(i, piece)` for the pieces of `values`, `len` numbers each but for the last.
 pub fn for_chunks(values: &mut [f32], len: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
@@ -11,6 +12,30 @@ pub fn for_chunks(values: &mut [f32], len: usize, f: impl Fn(usize, &mut [f32]) 
         let pieces = values.par_chunks_mut(len).enumerate();
         pieces.for_each(|(i, piece)| f(i, piece));
     }
+}
+
+/// A new vector of `length` numbers, made piece by piece: `f(i, piece)` gets pieces of zeros.
+pub fn new_chunks(length: usize, len: usize, f: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+    let mut values: Vec<f32> = Vec::with_capacity(length);
+    let spare = &mut values.spare_capacity_mut()[..length];
+    spare
+        .par_chunks_mut(len.max(1))
+        .enumerate()
+        .for_each(|(i, piece)| {
+            piece.fill(MaybeUninit::new(0.0));
+            // SAFETY: all of it has just been written.
+            f(i, unsafe {
+                &mut *(piece as *mut [MaybeUninit<f32>] as *mut [f32])
+            });
+        });
+    // SAFETY: the pieces are the whole length, and all have been written.
+    unsafe { values.set_len(length) };
+    values
+}
+
+/// Zeros, written on all threads: a single one would keep the others waiting.
+pub fn zeros(length: usize) -> Vec<f32> {
+    new_chunks(length, 1 << 16, |_, _| ())
 }
 
 /// `f` of every piece, in order.

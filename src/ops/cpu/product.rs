@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use super::parallel::{add_in_order, for_chunks, map_chunks};
+use super::parallel::{add_in_order, for_chunks, map_chunks, new_chunks};
 use super::simd::add_rows;
 
 /// A matrix in memory: an entry `(row, column)` is at `row * row_stride + column * column_stride`.
@@ -79,6 +79,29 @@ pub fn rows_product(c: &mut [f32], keep: bool, a: &[f32], b: Matrix, (k, n): (us
     });
 }
 
+/// `a b`, or where there is a `row` to add to every row, `a b + row`; as [`rows_product`].
+pub fn rows_product_new(
+    row: Option<&[f32]>,
+    a: &[f32],
+    b: Matrix,
+    (k, n): (usize, usize),
+) -> Vec<f32> {
+    new_chunks(a.len() / k * n, ROWS * n, |i, c| {
+        if let Some(row) = row {
+            c.chunks_exact_mut(n).for_each(|c| c.copy_from_slice(row));
+        }
+        let rows = c.len() / n;
+        let a = &a[i * ROWS * k..][..rows * k];
+        multiply(
+            (c, n),
+            row.is_some(),
+            1.0,
+            (Matrix::rows(a, k), b),
+            (rows, k, n),
+        );
+    })
+}
+
 /// `c += aᵀ b`: a `[rows, m]`, b `[rows, n]`, c `[m, n]`, all row-major.
 pub fn add_inner_product(c: &mut [f32], a: &[f32], b: &[f32], (m, n): (usize, usize)) {
     let pieces = a.chunks((ROWS * m).max(1)).zip(b.chunks((ROWS * n).max(1)));
@@ -106,8 +129,7 @@ pub fn add_column_sums(sum: &mut [f32], a: &[f32]) {
 /// `aᵀ`, row-major: a `[rows, columns]`.
 pub fn transpose(a: &[f32], (rows, columns): (usize, usize)) -> Vec<f32> {
     const TILE: usize = 16;
-    let mut t = vec![0.0; a.len()];
-    for_chunks(&mut t, TILE * rows, |i, t| {
+    new_chunks(a.len(), TILE * rows, |i, t| {
         for first in (0..rows).step_by(TILE) {
             for (column, t) in t.chunks_mut(rows).enumerate() {
                 let tile = &mut t[first..rows.min(first + TILE)];
@@ -116,8 +138,7 @@ pub fn transpose(a: &[f32], (rows, columns): (usize, usize)) -> Vec<f32> {
                 }
             }
         }
-    });
-    t
+    })
 }
 
 #[cfg(test)]

@@ -4,12 +4,18 @@
 //! `gᵀ x` to their rows of `dW_Uᵀ`, so that every sum is over the tokens in their order.
 
 use super::super::cpu::{
+<<<<<<< HEAD
     LANES, Matrix, copy, exp, for_chunks, greatest, map_chunks, multiply, output, read, rows_product,
     take_gradient, transpose, vectorized,
+=======
+    LANES, Matrix, copy, exp, for_chunks, greatest, map_chunks, multiply, output, read,
+    rows_product_new, take_gradient, transpose, vectorized, zeros,
+>>>>>>> ops
 };
 use super::super::{Flat, Result, Taped, Values};
 use super::{Stream, Unembedding};
 use dfdx::prelude::*;
+use std::cell::Cell;
 
 /// Logits in a chunk, about.
 const CHUNK: usize = 1 << 20;
@@ -52,10 +58,11 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
     let tokens = targets.len();
     let chunk = (CHUNK / d_vocab).clamp(256, 1024).min(tokens);
     let stride = d_vocab.next_multiple_of(LANES) + LANES; // rows must not all meet in the same cache lines
-    let mut g = vec![0.0; chunk * stride];
+    let mut g = SCRATCH.take();
+    g.resize(chunk * stride, 0.0);
     let mut losses = Vec::with_capacity(tokens);
-    let mut d_x = vec![0.0; tokens * d_model];
-    let mut d_w = vec![0.0; d_vocab * d_model];
+    let mut d_x = zeros(tokens * d_model);
+    let mut d_w = zeros(d_vocab * d_model);
 
     let chunks = d_x.chunks_mut((chunk * d_model).max(1));
     for ((d_x, x), targets) in
@@ -91,7 +98,13 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
             multiply((d_w, d_model), true, 1.0, (g, x), (rows, targets.len(), d_model));
         });
     }
+    SCRATCH.set(g);
     Outcome { losses, d_x, d_w }
+}
+
+thread_local! {
+    /// The logits of a chunk: as large as a chunk's, and kept for the next step.
+    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
 vectorized! {
@@ -191,12 +204,17 @@ pub fn fused_logits(
     d_vocab: usize,
 ) -> Result<Values<Cpu>, Cpu> {
     let (batch, position, d_model) = *x.shape();
-    let mut logits = vec![0.0; batch * position * d_vocab];
     let w = logit_matrix(w_u, layout, d_vocab);
     let x_values = read(&x.clone().try_contiguous()?);
     let columns = Matrix::rows(&w, d_vocab);
+<<<<<<< HEAD
     rows_product(&mut logits, false, &x_values, columns, (d_model, d_vocab));
     x.device().try_tensor_from_vec(logits, (batch, position, d_vocab))
+=======
+    let logits = rows_product_new(None, &x_values, columns, (d_model, d_vocab));
+    x.device()
+        .try_tensor_from_vec(logits, (batch, position, d_vocab))
+>>>>>>> ops
 }
 
 /// `[d_model, d_vocab]`
