@@ -134,7 +134,12 @@ mod tests {
     fn values_are_known() {
         let x: Flat<Cpu> = Cpu::default().tensor_from_vec(vec![-2.0, -0.5, 0.0, 1.0], (4,));
         let y = composed_gelu(stream(&x, (1, 2, 2))).unwrap().as_vec();
-        assert_close(&y, &[-0.045500264, -0.15426877, 0.0, 0.8413447], 1e-6, "gelu");
+        assert_close(
+            &y,
+            &[-0.045500264, -0.15426877, 0.0, 0.8413447],
+            1e-6,
+            "gelu",
+        );
         let y = composed_relu(stream(&x, (1, 2, 2))).unwrap().as_vec();
         assert_eq!(y, [0.0, 0.0, 0.0, 1.0]);
     }
@@ -142,7 +147,9 @@ mod tests {
     #[test]
     fn gradients_are_differences() {
         let x = random(2 * 3 * 4, 1) * 1.5;
-        assert_gradients(std::slice::from_ref(&x), &|i| composed_gelu(stream(&i[0], (2, 3, 4))));
+        assert_gradients(std::slice::from_ref(&x), &|i| {
+            composed_gelu(stream(&i[0], (2, 3, 4)))
+        });
         assert_gradients(&[x], &|i| composed_relu(stream(&i[0], (2, 3, 4))));
     }
 

@@ -31,7 +31,10 @@ impl AdamW {
     /// `lr / (1 - β₁ᵗ)` and `1 / √(1 - β₂ᵗ)`.
     pub(crate) fn corrections(&self) -> (f64, f64) {
         let t = self.step as f64;
-        (self.lr / (1.0 - self.beta1.powf(t)), 1.0 / (1.0 - self.beta2.powf(t)).sqrt())
+        (
+            self.lr / (1.0 - self.beta1.powf(t)),
+            1.0 / (1.0 - self.beta2.powf(t)).sqrt(),
+        )
     }
 }
 
@@ -47,11 +50,23 @@ pub fn composed<D: Backend>(
     let g = grad.clone().try_mul(hyper.grad_scale as f32)?;
     let g2 = g.clone().try_square()?;
     let (b1, b2) = (hyper.beta1 as f32, hyper.beta2 as f32);
-    *m = m.clone().try_mul(b1)?.try_add(g.try_mul((1.0 - hyper.beta1) as f32)?)?;
-    *v = v.clone().try_mul(b2)?.try_add(g2.try_mul((1.0 - hyper.beta2) as f32)?)?;
-    let divisor = v.clone().try_sqrt()?.try_mul(root as f32)?.try_add(hyper.eps as f32)?;
+    *m = m
+        .clone()
+        .try_mul(b1)?
+        .try_add(g.try_mul((1.0 - hyper.beta1) as f32)?)?;
+    *v = v
+        .clone()
+        .try_mul(b2)?
+        .try_add(g2.try_mul((1.0 - hyper.beta2) as f32)?)?;
+    let divisor = v
+        .clone()
+        .try_sqrt()?
+        .try_mul(root as f32)?
+        .try_add(hyper.eps as f32)?;
     let step = m.clone().try_div(divisor)?.try_mul(rate as f32)?;
-    let decay = param.clone().try_mul((hyper.lr * hyper.weight_decay) as f32)?;
+    let decay = param
+        .clone()
+        .try_mul((hyper.lr * hyper.weight_decay) as f32)?;
     subtract_in_place(param, &step.try_add(decay)?)
 }
 
@@ -67,7 +82,11 @@ fn subtract_in_place<D: Backend>(param: &mut Flat<D>, delta: &Flat<D>) -> Result
         weight_decay: Some(WeightDecay::L2(1.0)),
     };
     copy.try_update(&mut delta.clone(), delta_in_buffer, zeros)?;
-    let subtract = SgdConfig { lr: 1.0, momentum: None, weight_decay: None };
+    let subtract = SgdConfig {
+        lr: 1.0,
+        momentum: None,
+        weight_decay: None,
+    };
     subtract.try_update(param, zeros, delta_in_buffer)
 }
 
@@ -162,7 +181,8 @@ mod tests {
     fn two_steps(form: Form) {
         let mut p = random(5, 1);
         let (mut m, mut v) = (random(5, 1) * 0.0, random(5, 1) * 0.0);
-        let mut expected: Vec<[f64; 3]> = p.as_vec().iter().map(|&p| [p as f64, 0.0, 0.0]).collect();
+        let mut expected: Vec<[f64; 3]> =
+            p.as_vec().iter().map(|&p| [p as f64, 0.0, 0.0]).collect();
         for step in 1..=2 {
             let grad = random(5, 10 + step);
             let hyper = AdamW {
@@ -180,7 +200,10 @@ mod tests {
                 *p *= 1.0 - 0.1 * 0.2;
                 *m = 0.9 * *m + 0.1 * g;
                 *v = 0.95 * *v + 0.05 * g * g;
-                let (c1, c2) = (1.0 - 0.9f64.powi(step as i32), 1.0 - 0.95f64.powi(step as i32));
+                let (c1, c2) = (
+                    1.0 - 0.9f64.powi(step as i32),
+                    1.0 - 0.95f64.powi(step as i32),
+                );
                 *p -= 0.1 * (*m / c1) / ((*v / c2).sqrt() + 1e-8);
             }
         }
@@ -196,7 +219,10 @@ mod tests {
         assert_eq!(grad.as_vec(), [2.0; 3]);
         assert_eq!(composed_squared_norm(&grad).unwrap(), 12.0);
         let other = random(3, 1);
-        assert_eq!(composed_take_gradient(&other, &mut grads).unwrap().as_vec(), [0.0; 3]);
+        assert_eq!(
+            composed_take_gradient(&other, &mut grads).unwrap().as_vec(),
+            [0.0; 3]
+        );
     }
 
     #[test]

@@ -10,13 +10,8 @@ mod product;
 mod simd;
 
 pub(super) use buffer::{copy, output, put_gradient, read, take_gradient};
-<<<<<<< HEAD
-pub(super) use parallel::{add_in_order, for_chunks, map_chunks, map_tasks};
-pub(super) use product::{Matrix, add_column_sums, add_inner_product, multiply, rows_product, transpose};
-=======
 pub(super) use parallel::{add_in_order, for_chunks, map_chunks, map_tasks, new_chunks, zeros};
 pub(super) use product::{
     Matrix, add_column_sums, add_inner_product, multiply, rows_product, rows_product_new, transpose,
 };
->>>>>>> ops
 pub(super) use simd::{LANES, Level, dot, exp, fma, greatest, level, sum_lanes, vectorized};

@@ -7,7 +7,10 @@ use std::mem::MaybeUninit;
 pub fn for_chunks(values: &mut [f32], len: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     let len = len.max(1);
     if values.len() <= len {
-        values.chunks_mut(len).enumerate().for_each(|(i, piece)| f(i, piece));
+        values
+            .chunks_mut(len)
+            .enumerate()
+            .for_each(|(i, piece)| f(i, piece));
     } else {
         let pieces = values.par_chunks_mut(len).enumerate();
         pieces.for_each(|(i, piece)| f(i, piece));
@@ -63,6 +66,8 @@ pub fn map_tasks<P: Send, W, R: Send>(
 /// `sum += part` for each part in turn.
 pub fn add_in_order(sum: &mut [f32], parts: &[Vec<f32>]) {
     for part in parts {
-        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        sum.iter_mut()
+            .zip(part)
+            .for_each(|(sum, part)| *sum += part);
     }
 }
