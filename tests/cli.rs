@@ -188,6 +188,14 @@ fn an_interrupt_saves_and_says_how_to_go_on() {
 }
 
 #[test]
+fn a_loss_that_is_not_finite_stops_the_run() {
+    let bench = Bench::new();
+    let said = bench.bad(&["run", "tiny.toml", "--set", "architecture.init.unembedding_std=1e37"], 1);
+    assert!(said.contains("not finite at step 1"), "{said}");
+    assert!(said.contains("runs/tiny/checkpoints/00000000") && said.contains("learning rate"), "{said}");
+}
+
+#[test]
 fn a_wrong_spec_costs_nothing_that_was_there_before() {
     let bench = Bench::new();
     let text = "name = \"tiny\"\n[architecture]\nd_model = 16\nn_ctx = 32\n[[architecture.blocks]]\nkind = \"atention\"\n\

@@ -156,6 +156,15 @@ impl RunDirectory {
         save().map_err(Error::write(&final_path))
     }
 
+    /// Removes a checkpoint.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn remove_checkpoint(&self, step: u64) -> Result<()> {
+        let folder = self.checkpoint(step);
+        fs::remove_dir_all(&folder).map_err(Error::write(&folder))
+    }
+
     /// A file of a checkpoint, verified against its digest.
     ///
     /// # Errors

@@ -88,6 +88,10 @@ pub fn train<D: Backend>(
         if planned.contains(&step) {
             metrics_file.sync()?;
             trainer.checkpoint(step, watch)?;
+            // What an interruption saved between planned checkpoints has done its service.
+            for extra in run.checkpoints().into_iter().filter(|s| !planned.contains(s)) {
+                run.remove_checkpoint(extra)?;
+            }
         }
         if watch.stop() && step < plan.training.steps {
             metrics_file.sync()?;
