@@ -100,7 +100,8 @@ fn a_run_leaves_everything_and_its_report_can_be_made_again() {
     let bench = Bench::new();
     let said = bench.good(&["run", "tiny.toml"]);
     assert!(said.contains("reports/tiny/report.md"), "{said}");
-    for file in ["spec.toml", "plan.toml", "provenance.json", "tokenizer.json", "metrics.jsonl", "done.json"] {
+    for file in ["spec.toml", "plan.toml", "provenance.json", "tokenizer.json", "metrics.jsonl", "done.json"]
+    {
         bench.read(&format!("runs/tiny/{file}"));
     }
     assert_eq!(bench.read("runs/tiny/spec.toml"), SPEC.as_bytes());
@@ -150,8 +151,17 @@ fn a_run_goes_on_where_it_was_and_ends_with_the_same_bytes() {
     let refused = bench.bad(&["run", "tiny.toml", "--runs", "cut", "--resume", "--set", "seed=4"], 2);
     assert!(refused.contains("seed"), "{refused}");
     bench.good(&["run", "tiny.toml", "--runs", "cut", "--resume"]);
-    for file in ["metrics.jsonl", "checkpoints/00000012/model.safetensors", "analyses/verdict.json", "analyses/prefix_matching.json"] {
-        assert_eq!(bench.read(&format!("whole/tiny/{file}")), bench.read(&format!("cut/tiny/{file}")), "{file}");
+    for file in [
+        "metrics.jsonl",
+        "checkpoints/00000012/model.safetensors",
+        "analyses/verdict.json",
+        "analyses/prefix_matching.json",
+    ] {
+        assert_eq!(
+            bench.read(&format!("whole/tiny/{file}")),
+            bench.read(&format!("cut/tiny/{file}")),
+            "{file}"
+        );
     }
     let state = bench.read("cut/tiny/checkpoints/00000012/optimizer.safetensors");
     assert_eq!(state, bench.read("whole/tiny/checkpoints/00000012/optimizer.safetensors"));
@@ -161,7 +171,8 @@ fn a_run_goes_on_where_it_was_and_ends_with_the_same_bytes() {
 #[test]
 fn an_interrupt_saves_and_says_how_to_go_on() {
     let bench = Bench::new();
-    let arguments = ["run", "tiny.toml", "--set", "training.steps=100000", "--set", "training.checkpoints.steps=50000"];
+    let arguments =
+        ["run", "tiny.toml", "--set", "training.steps=100000", "--set", "training.checkpoints.steps=50000"];
     let mut child = Command::new(env!("CARGO_BIN_EXE_indhead"))
         .args(arguments)
         .current_dir(bench.path())
@@ -215,7 +226,9 @@ fn a_wrong_spec_costs_nothing_that_was_there_before() {
 fn inspect_says_what_the_model_makes_of_a_text() {
     let bench = Bench::new();
     bench.good(&["run", "tiny.toml"]);
-    let json: Value = serde_json::from_str(&bench.good(&["inspect", "runs/tiny", "--tokens", "0,5,6,5,6", "--json"])).unwrap();
+    let json: Value =
+        serde_json::from_str(&bench.good(&["inspect", "runs/tiny", "--tokens", "0,5,6,5,6", "--json"]))
+            .unwrap();
     assert_eq!(json["tokens"], serde_json::json!([0, 5, 6, 5, 6]));
     assert_eq!(json["losses"].as_array().unwrap().len(), 5);
     assert!(json["losses"][0].is_null() && json["losses"][1].as_f64().unwrap() > 0.0);
@@ -233,14 +246,17 @@ fn inspect_says_what_the_model_makes_of_a_text() {
     assert!(bench.read("map.svg").starts_with(b"<svg"));
     assert!(bench.bad(&["inspect", "runs/tiny", "--text", "a", "--head", "0.0"], 2).contains("1.0, 1.1"));
     assert!(bench.bad(&["inspect", "runs/tiny", "--tokens", "999"], 2).contains("0 to 299"));
-    assert!(bench.bad(&["inspect", "runs/tiny", "--text", "a", "--checkpoint", "5"], 2).contains("0, 4, 8, 12"));
+    assert!(
+        bench.bad(&["inspect", "runs/tiny", "--text", "a", "--checkpoint", "5"], 2).contains("0, 4, 8, 12")
+    );
     bench.bad(&["inspect", "runs/none", "--text", "a"], 1);
 }
 
 #[test]
 fn diff_shows_only_what_differs() {
     let bench = Bench::new();
-    let other = SPEC.replace("kernel_size = 2", "kernel_size = 3").replace("name = \"tiny\"", "name = \"other\"");
+    let other =
+        SPEC.replace("kernel_size = 2", "kernel_size = 3").replace("name = \"tiny\"", "name = \"other\"");
     fs::write(bench.path().join("other.toml"), other).unwrap();
     let output = bench.indhead(&["diff", "tiny.toml", "other.toml"]);
     assert_eq!(output.status.code(), Some(1));
@@ -258,10 +274,15 @@ fn diff_shows_only_what_differs() {
 fn a_report_with_other_analyses_comes_from_the_saved_checkpoints() {
     let bench = Bench::new();
     bench.good(&["run", "tiny.toml"]);
-    let more = format!("{SPEC}[[analyses]]\nprobe = \"prefix_matching\"\nid = \"diagonal\"\ndefinition = \"diagonal\"\n");
+    let more = format!(
+        "{SPEC}[[analyses]]\nprobe = \"prefix_matching\"\nid = \"diagonal\"\ndefinition = \"diagonal\"\n"
+    );
     fs::write(bench.path().join("more.toml"), more).unwrap();
     bench.good(&["report", "runs/tiny", "--spec", "more.toml"]);
-    assert_eq!(bench.json("runs/tiny/analyses/diagonal.json")["tables"][0]["rows"].as_array().unwrap().len(), 8);
+    assert_eq!(
+        bench.json("runs/tiny/analyses/diagonal.json")["tables"][0]["rows"].as_array().unwrap().len(),
+        8
+    );
     let other = SPEC.replace("kernel_size = 2", "kernel_size = 3");
     fs::write(bench.path().join("other.toml"), other).unwrap();
     assert!(bench.bad(&["report", "runs/tiny", "--spec", "other.toml"], 2).contains("kernel_size"));

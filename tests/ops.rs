@@ -13,18 +13,9 @@ trait Forms {
     fn norm(x: Stream<Cpu>, w: &Flat<Cpu>, b: &Flat<Cpu>) -> Result<Stream<Cpu>, Cpu>;
     fn attend(qkv: [Stream<Cpu>; 3], options: &Attention<Cpu>) -> Result<Stream<Cpu>, Cpu>;
     fn conv(x: Stream<Cpu>, w: &Flat<Cpu>, b: &Flat<Cpu>) -> Result<Stream<Cpu>, Cpu>;
-    fn embed(
-        tokens: &[usize],
-        shape: (usize, usize, usize),
-        w: &Flat<Cpu>,
-    ) -> Result<Stream<Cpu>, Cpu>;
+    fn embed(tokens: &[usize], shape: (usize, usize, usize), w: &Flat<Cpu>) -> Result<Stream<Cpu>, Cpu>;
     fn add(a: Stream<Cpu>, b: Stream<Cpu>) -> Result<Stream<Cpu>, Cpu>;
-    fn loss(
-        x: Stream<Cpu>,
-        w: &Flat<Cpu>,
-        d_vocab: usize,
-        targets: &[usize],
-    ) -> Result<Taped<(), Cpu>, Cpu>;
+    fn loss(x: Stream<Cpu>, w: &Flat<Cpu>, d_vocab: usize, targets: &[usize]) -> Result<Taped<(), Cpu>, Cpu>;
     fn norm2(grad: &Flat<Cpu>) -> Result<f64, Cpu>;
     fn update(
         p: &mut Flat<Cpu>,
@@ -47,10 +38,7 @@ macro_rules! forms {
             fn norm(x: Stream<Cpu>, w: &Flat<Cpu>, b: &Flat<Cpu>) -> Result<Stream<Cpu>, Cpu> {
                 $norm(x, w, b)
             }
-            fn attend(
-                [q, k, v]: [Stream<Cpu>; 3],
-                options: &Attention<Cpu>,
-            ) -> Result<Stream<Cpu>, Cpu> {
+            fn attend([q, k, v]: [Stream<Cpu>; 3], options: &Attention<Cpu>) -> Result<Stream<Cpu>, Cpu> {
                 Ok($attend(q, k, v, options)?.0)
             }
             fn conv(x: Stream<Cpu>, w: &Flat<Cpu>, b: &Flat<Cpu>) -> Result<Stream<Cpu>, Cpu> {
@@ -113,20 +101,10 @@ struct Model {
 
 impl Model {
     fn new(size: Size, conv: bool) -> Self {
-        let Size {
-            d_model: d,
-            n_ctx,
-            n_heads,
-            d_vocab,
-            ..
-        } = size;
+        let Size { d_model: d, n_ctx, n_heads, d_vocab, .. } = size;
         let device = Cpu::seed_from_u64(0);
         let attention: &[usize] = &[d, d, d * d, d * d, d * d, d * d, n_heads * n_ctx];
-        let first: &[usize] = if conv {
-            &[d, d, d * d * 2, d]
-        } else {
-            attention
-        };
+        let first: &[usize] = if conv { &[d, d, d * d * 2, d] } else { attention };
         let sizes = [&[d_vocab * d], first, attention, &[d, d, d * d_vocab]].concat();
         let parameters: Vec<Flat<Cpu>> = sizes
             .iter()
@@ -135,17 +113,8 @@ impl Model {
                 if n == d { x * 0.0 + 1.0 } else { x * 0.1 }
             })
             .collect();
-        let moments = parameters
-            .iter()
-            .map(|p| [p.clone() * 0.0, p.clone() * 0.0])
-            .collect();
-        Self {
-            size,
-            conv,
-            parameters,
-            moments,
-            step: 0,
-        }
+        let moments = parameters.iter().map(|p| [p.clone() * 0.0, p.clone() * 0.0]).collect();
+        Self { size, conv, parameters, moments, step: 0 }
     }
 
     fn attention<F: Forms>(&self, x: Stream<Cpu>, p: &[Flat<Cpu>]) -> Result<Stream<Cpu>, Cpu> {
@@ -154,25 +123,14 @@ impl Model {
         let q = F::heads(n.with_empty_tape(), &p[2], n_heads)?;
         let k = F::heads(n.with_empty_tape(), &p[3], n_heads)?;
         let v = F::heads(n, &p[4], n_heads)?;
-        let options = Attention {
-            n_heads,
-            rel_bias: Some(&p[6]),
-            smear: None,
-            rotary: false,
-            keep_pattern: false,
-        };
+        let options =
+            Attention { n_heads, rel_bias: Some(&p[6]), smear: None, rotary: false, keep_pattern: false };
         let z = F::attend([q, k, v], &options)?;
         F::add(x, F::linear(z, &p[5], self.size.d_model)?)
     }
 
     fn loss<F: Forms>(&self, tokens: &[usize], targets: &[usize]) -> Result<Taped<(), Cpu>, Cpu> {
-        let Size {
-            d_model,
-            n_ctx,
-            d_vocab,
-            batch,
-            ..
-        } = self.size;
+        let Size { d_model, n_ctx, d_vocab, batch, .. } = self.size;
         let p = &self.parameters;
         let mut x = F::embed(tokens, (batch, n_ctx, d_model), &p[0])?;
         let mut at = 1;
@@ -186,27 +144,13 @@ impl Model {
         }
         x = self.attention::<F>(x, &p[at..])?;
         at += 7;
-        F::loss(
-            F::norm(x, &p[at], &p[at + 1])?,
-            &p[at + 2],
-            d_vocab,
-            targets,
-        )
+        F::loss(F::norm(x, &p[at], &p[at + 1])?, &p[at + 2], d_vocab, targets)
     }
 
     fn train<F: Forms>(&mut self) -> Result<f32, Cpu> {
-        let Size {
-            n_ctx,
-            d_vocab,
-            batch,
-            ..
-        } = self.size;
-        let tokens: Vec<usize> = (0..batch * n_ctx)
-            .map(|i| i * i * 31 % 1013 % d_vocab)
-            .collect();
-        let targets: Vec<usize> = (0..batch * n_ctx)
-            .map(|i| (i * i * 31 % 1013 + 7) % d_vocab)
-            .collect();
+        let Size { n_ctx, d_vocab, batch, .. } = self.size;
+        let tokens: Vec<usize> = (0..batch * n_ctx).map(|i| i * i * 31 % 1013 % d_vocab).collect();
+        let targets: Vec<usize> = (0..batch * n_ctx).map(|i| (i * i * 31 % 1013 + 7) % d_vocab).collect();
         let loss = self.loss::<F>(&tokens, &targets)?;
         let value = loss.as_vec()[0];
         let mut grads = loss.backward();
@@ -227,39 +171,16 @@ impl Model {
             step: self.step,
             grad_scale: 1.0 / norm2.sqrt().max(1.0),
         };
-        for ((p, moments), grad) in self
-            .parameters
-            .iter_mut()
-            .zip(&mut self.moments)
-            .zip(&taken)
-        {
+        for ((p, moments), grad) in self.parameters.iter_mut().zip(&mut self.moments).zip(&taken) {
             F::update(p, moments, grad, &hyper)?;
         }
         Ok(value)
     }
 }
 
-const TINY: Size = Size {
-    d_model: 16,
-    n_ctx: 9,
-    n_heads: 2,
-    d_vocab: 23,
-    batch: 3,
-};
-const SMALL: Size = Size {
-    d_model: 64,
-    n_ctx: 128,
-    n_heads: 2,
-    d_vocab: 1024,
-    batch: 32,
-};
-const MEDIUM: Size = Size {
-    d_model: 256,
-    n_ctx: 256,
-    n_heads: 8,
-    d_vocab: 4096,
-    batch: 16,
-};
+const TINY: Size = Size { d_model: 16, n_ctx: 9, n_heads: 2, d_vocab: 23, batch: 3 };
+const SMALL: Size = Size { d_model: 64, n_ctx: 128, n_heads: 2, d_vocab: 1024, batch: 32 };
+const MEDIUM: Size = Size { d_model: 256, n_ctx: 256, n_heads: 8, d_vocab: 4096, batch: 16 };
 
 #[test]
 fn ten_steps_agree() {
@@ -288,15 +209,8 @@ fn time<F: Forms>(size: Size, conv: bool, steps: usize) -> (f64, f64) {
 /// User and system time of this process, where Linux tells it.
 fn processor_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    let ticks = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<f64>().ok());
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
     ticks.sum::<f64>() / 100.0
 }
 
@@ -345,34 +259,16 @@ fn operation_time(
 #[test]
 #[ignore = "prints times"]
 fn operation_times() {
-    for (
-        name,
-        Size {
-            d_model: d,
-            n_ctx,
-            n_heads,
-            batch,
-            d_vocab,
-        },
-    ) in [("small", SMALL), ("medium", MEDIUM)]
+    for (name, Size { d_model: d, n_ctx, n_heads, batch, d_vocab }) in [("small", SMALL), ("medium", MEDIUM)]
     {
         let shape = (batch, n_ctx, d);
         let n = batch * n_ctx * d;
         let device = Cpu::seed_from_u64(1);
         let new = |n: usize| -> Flat<Cpu> { device.sample_normal_like(&(n,)) };
-        let tokens: Vec<usize> = (0..batch * n_ctx)
-            .map(|i| i * i * 31 % 1013 % d_vocab)
-            .collect();
-        let stream = |x: &Flat<Cpu>| -> Stream<Cpu> {
-            x.retaped::<OwnedTape<f32, Cpu>>().reshape_like(&shape)
-        };
-        let options = Attention {
-            n_heads,
-            rel_bias: None,
-            smear: None,
-            rotary: false,
-            keep_pattern: false,
-        };
+        let tokens: Vec<usize> = (0..batch * n_ctx).map(|i| i * i * 31 % 1013 % d_vocab).collect();
+        let stream =
+            |x: &Flat<Cpu>| -> Stream<Cpu> { x.retaped::<OwnedTape<f32, Cpu>>().reshape_like(&shape) };
+        let options = Attention { n_heads, rel_bias: None, smear: None, rotary: false, keep_pattern: false };
         macro_rules! compare {
             ($op:literal, $inputs:expr, $i:ident, $composed:expr, $fused:expr) => {{
                 let inputs: &[Flat<Cpu>] = &$inputs;
@@ -413,19 +309,12 @@ fn operation_times() {
             [new(n), new(n), new(n)],
             i,
             Ok::<_, CpuError>(
-                ops::causal_attention::composed(
-                    stream(&i[0]),
-                    stream(&i[1]),
-                    stream(&i[2]),
-                    &options
-                )
-                .unwrap()
-                .0
-            ),
-            Ok::<_, CpuError>(
-                Cpu::causal_attention(stream(&i[0]), stream(&i[1]), stream(&i[2]), &options)
+                ops::causal_attention::composed(stream(&i[0]), stream(&i[1]), stream(&i[2]), &options)
                     .unwrap()
                     .0
+            ),
+            Ok::<_, CpuError>(
+                Cpu::causal_attention(stream(&i[0]), stream(&i[1]), stream(&i[2]), &options).unwrap().0
             )
         );
         compare!(
@@ -481,15 +370,9 @@ fn operation_times() {
             "loss",
             [new(n), new(d * d_vocab)],
             i,
-            ops::linear_cross_entropy::composed(
-                stream(&i[0]),
-                &i[1],
-                Unembedding::Untied,
-                d_vocab,
-                &tokens
-            )
-            .unwrap()
-            .try_reshape_like(&(1, 1, 1)),
+            ops::linear_cross_entropy::composed(stream(&i[0]), &i[1], Unembedding::Untied, d_vocab, &tokens)
+                .unwrap()
+                .try_reshape_like(&(1, 1, 1)),
             Cpu::linear_cross_entropy(stream(&i[0]), &i[1], Unembedding::Untied, d_vocab, &tokens)
                 .unwrap()
                 .try_reshape_like(&(1, 1, 1))

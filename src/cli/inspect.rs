@@ -5,9 +5,10 @@ use super::{Failure, Outcome, console, device};
 use crate::error::Error;
 use crate::figures::attention_map;
 use crate::files;
+use crate::probes::attention_map::tables;
 use crate::probes::from_start;
+use crate::record::Analysis;
 use crate::record::directory::run_of;
-use crate::record::{Analysis, Table};
 use crate::tokenizer::Tokenizer;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -85,7 +86,7 @@ pub fn inspect(arguments: Arguments) -> Outcome {
         return Err(Failure::Usage(words));
     }
     if let Some(path) = &arguments.svg {
-        let analysis = map_of(&strings, &kept, width);
+        let analysis = map_of(&strings, &kept);
         let figures = attention_map::of_analysis(&analysis).map_err(|e| Error::message(e.to_string()))?;
         let svg = figures.first().map_or("", |figure| figure.svg.as_str());
         files::write(path, svg.as_bytes()).map_err(Error::write(path))?;
@@ -128,32 +129,15 @@ fn as_json(ids: &[u32], strings: &[String], losses: &[f32], kept: &Kept, width: 
 }
 
 /// The kept patterns in the form that the figure reads.
-fn map_of(strings: &[String], kept: &Kept, width: usize) -> Analysis {
-    let mut tokens = Table::new("tokens", &[("position", "tokens"), ("token", "")]);
-    for (position, label) in strings.iter().enumerate() {
-        tokens.push([position.into(), label.as_str().into()]);
-    }
-    let columns = [
-        ("layer", ""),
-        ("head", ""),
-        ("query", "tokens"),
-        ("key", "tokens"),
-        ("attention", "share of attention"),
-    ];
-    let mut table = Table::new("pattern", &columns);
-    for ((layer, head), pattern) in kept {
-        for (query, key) in (0..width).flat_map(|q| (0..=q).map(move |k| (q, k))) {
-            let attention = pattern[query * width + key];
-            table.push([(*layer).into(), (*head).into(), query.into(), key.into(), attention.into()]);
-        }
-    }
+fn map_of(strings: &[String], kept: &Kept) -> Analysis {
+    let patterns = kept.iter().map(|(head, pattern)| (*head, pattern.as_slice()));
     Analysis {
         format: 1,
         probe: "attention_map".into(),
         id: "attention_map".into(),
         definition: String::new(),
         parameters: toml::Table::new(),
-        tables: vec![tokens, table],
+        tables: tables(strings, patterns).into(),
     }
 }
 

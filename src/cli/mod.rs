@@ -10,6 +10,7 @@ mod progress;
 mod provenance;
 mod report;
 mod run;
+mod watcher;
 
 use crate::error::Error;
 use clap::{Parser, Subcommand};

@@ -1,22 +1,16 @@
 //! `indhead run`: plan, dataset, training, probes, report, in that order.
 
 use super::planning::{Ready, plan_spec, plan_text, refuse};
+use super::watcher::Watcher;
 use super::{Failure, Outcome, console, device, progress, provenance, report};
 use crate::dataset::Dataset;
 use crate::diff::{self, Subject as Compared};
 use crate::error::{Error, Result};
 use crate::files::cache_folder;
-use crate::model::Subject;
 use crate::plan::Plan;
 use crate::probes::{Observer, check_texts};
-use crate::record::{Metrics, RunDirectory};
-use crate::training::Watch;
-use serde_json::json;
-use std::io::Write;
+use crate::record::RunDirectory;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 /// The spec that runs where none is given.
 const QUICK: &str = include_str!("../../specs/quick.toml");
@@ -155,97 +149,4 @@ fn go_on(arguments: &Arguments, run: &RunDirectory) -> String {
     let again: Vec<String> = std::env::args().filter(|a| a != "--overwrite" && a != "--resume").collect();
     debug_assert!(!again.is_empty() || arguments.spec.is_none());
     format!("interrupted: the state after step {step} is saved\ngo on with: {} --resume", again.join(" "))
-}
-
-/// Looks on while a model learns: shows progress, runs the probes, writes the timings.
-struct Watcher<'a> {
-    plan: &'a Plan,
-    progress: progress::Training,
-    observer: Observer<'a>,
-    clock: Clock,
-    timings: std::fs::File,
-    stop: Arc<AtomicBool>,
-}
-
-impl<'a> Watcher<'a> {
-    fn new(plan: &'a Plan, dataset: &'a Dataset, run: &RunDirectory, quiet: bool) -> Result<Self> {
-        let path = run.file("timings.jsonl");
-        let open = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-        Ok(Watcher {
-            plan,
-            progress: progress::Training::new(plan.tokens_at(plan.training.steps), quiet),
-            observer: Observer::new(plan, dataset),
-            clock: Clock { last: Instant::now(), training: 0.0, probing: 0.0, tokens: 0 },
-            timings: open.map_err(Error::write(&path))?,
-            stop: interrupt_flag(),
-        })
-    }
-}
-
-impl Watch for Watcher<'_> {
-    fn step(&mut self, metrics: &Metrics) {
-        self.clock.training += self.clock.lap();
-        self.clock.tokens += self.plan.tokens_at(1);
-        self.progress.step(metrics, self.plan.tokens_at(1));
-    }
-
-    fn checkpoint(&mut self, step: u64, tokens: u64, subject: &dyn Subject) -> Result<()> {
-        self.clock.training += self.clock.lap();
-        self.observer.observe(step, tokens, subject)?;
-        self.clock.probing += self.clock.lap();
-        let line = json!({
-            "step": step,
-            "training_seconds": self.clock.training,
-            "probing_seconds": self.clock.probing,
-        });
-        // Timings are for curiosity: a disk that refuses them fails at the next checkpoint.
-        let _ = writeln!(self.timings, "{line}");
-        Ok(())
-    }
-
-    fn stop(&self) -> bool {
-        self.stop.load(Ordering::SeqCst)
-    }
-}
-
-/// Set by the first Ctrl-C or SIGTERM; the second ends the process at once.
-fn interrupt_flag() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = flag.clone();
-    let handler = move || {
-        if set.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-        console::note("interrupted: finishing this step and saving (again to stop at once)");
-    };
-    // Without a handler Ctrl-C ends the process, and loses only what no checkpoint holds.
-    if ctrlc::set_handler(handler).is_err() {
-        console::note("warning: Ctrl-C will not save");
-    }
-    flag
-}
-
-struct Clock {
-    last: Instant,
-    training: f64,
-    probing: f64,
-    tokens: u64,
-}
-
-impl Clock {
-    fn lap(&mut self) -> f64 {
-        let now = Instant::now();
-        let seconds = now.duration_since(self.last).as_secs_f64();
-        self.last = now;
-        seconds
-    }
-
-    fn summary(&self) -> serde_json::Value {
-        json!({
-            "training_seconds": self.training,
-            "probing_seconds": self.probing,
-            "tokens_per_second": self.tokens as f64 / self.training.max(1e-9),
-            "finished": provenance::now(),
-        })
-    }
 }

@@ -51,9 +51,7 @@ fn fused(
 ) -> Result<Stream<Cpu>, Cpu> {
     let (x, mut tape) = x.try_contiguous()?.split_tape();
     let x_values = read(&x);
-    let y = new_chunks(x_values.len(), PIECE, |i, y| {
-        forward(&x_values[i * PIECE..], y)
-    });
+    let y = new_chunks(x_values.len(), PIECE, |i, y| forward(&x_values[i * PIECE..], y));
     let (y, y_values) = output(x.device(), y, *x.shape())?;
 
     let out = y.clone();
@@ -134,12 +132,7 @@ mod tests {
     fn values_are_known() {
         let x: Flat<Cpu> = Cpu::default().tensor_from_vec(vec![-2.0, -0.5, 0.0, 1.0], (4,));
         let y = composed_gelu(stream(&x, (1, 2, 2))).unwrap().as_vec();
-        assert_close(
-            &y,
-            &[-0.045500264, -0.15426877, 0.0, 0.8413447],
-            1e-6,
-            "gelu",
-        );
+        assert_close(&y, &[-0.045500264, -0.15426877, 0.0, 0.8413447], 1e-6, "gelu");
         let y = composed_relu(stream(&x, (1, 2, 2))).unwrap().as_vec();
         assert_eq!(y, [0.0, 0.0, 0.0, 1.0]);
     }
@@ -147,9 +140,7 @@ mod tests {
     #[test]
     fn gradients_are_differences() {
         let x = random(2 * 3 * 4, 1) * 1.5;
-        assert_gradients(std::slice::from_ref(&x), &|i| {
-            composed_gelu(stream(&i[0], (2, 3, 4)))
-        });
+        assert_gradients(std::slice::from_ref(&x), &|i| composed_gelu(stream(&i[0], (2, 3, 4))));
         assert_gradients(&[x], &|i| composed_relu(stream(&i[0], (2, 3, 4))));
     }
 
@@ -158,13 +149,11 @@ mod tests {
         for shape @ (batch, position, d) in [(1, 1, 8), (3, 513, 24)] {
             let x = random(batch * position * d, 1) * 3.0;
             let x = std::slice::from_ref(&x);
-            let [a, b]: [Operation; 2] = [&|i| fused_gelu(stream(&i[0], shape)), &|i| {
-                composed_gelu(stream(&i[0], shape))
-            }];
+            let [a, b]: [Operation; 2] =
+                [&|i| fused_gelu(stream(&i[0], shape)), &|i| composed_gelu(stream(&i[0], shape))];
             assert_same(x, a, b, 1e-6, "gelu");
-            let [a, b]: [Operation; 2] = [&|i| fused_relu(stream(&i[0], shape)), &|i| {
-                composed_relu(stream(&i[0], shape))
-            }];
+            let [a, b]: [Operation; 2] =
+                [&|i| fused_relu(stream(&i[0], shape)), &|i| composed_relu(stream(&i[0], shape))];
             assert_same(x, a, b, 1e-6, "relu");
         }
     }

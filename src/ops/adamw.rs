@@ -31,10 +31,7 @@ impl AdamW {
     /// `lr / (1 - β₁ᵗ)` and `1 / √(1 - β₂ᵗ)`.
     pub(crate) fn corrections(&self) -> (f64, f64) {
         let t = self.step as f64;
-        (
-            self.lr / (1.0 - self.beta1.powf(t)),
-            1.0 / (1.0 - self.beta2.powf(t)).sqrt(),
-        )
+        (self.lr / (1.0 - self.beta1.powf(t)), 1.0 / (1.0 - self.beta2.powf(t)).sqrt())
     }
 }
 
@@ -50,23 +47,11 @@ pub fn composed<D: Backend>(
     let g = grad.clone().try_mul(hyper.grad_scale as f32)?;
     let g2 = g.clone().try_square()?;
     let (b1, b2) = (hyper.beta1 as f32, hyper.beta2 as f32);
-    *m = m
-        .clone()
-        .try_mul(b1)?
-        .try_add(g.try_mul((1.0 - hyper.beta1) as f32)?)?;
-    *v = v
-        .clone()
-        .try_mul(b2)?
-        .try_add(g2.try_mul((1.0 - hyper.beta2) as f32)?)?;
-    let divisor = v
-        .clone()
-        .try_sqrt()?
-        .try_mul(root as f32)?
-        .try_add(hyper.eps as f32)?;
+    *m = m.clone().try_mul(b1)?.try_add(g.try_mul((1.0 - hyper.beta1) as f32)?)?;
+    *v = v.clone().try_mul(b2)?.try_add(g2.try_mul((1.0 - hyper.beta2) as f32)?)?;
+    let divisor = v.clone().try_sqrt()?.try_mul(root as f32)?.try_add(hyper.eps as f32)?;
     let step = m.clone().try_div(divisor)?.try_mul(rate as f32)?;
-    let decay = param
-        .clone()
-        .try_mul((hyper.lr * hyper.weight_decay) as f32)?;
+    let decay = param.clone().try_mul((hyper.lr * hyper.weight_decay) as f32)?;
     subtract_in_place(param, &step.try_add(decay)?)
 }
 
@@ -82,11 +67,7 @@ fn subtract_in_place<D: Backend>(param: &mut Flat<D>, delta: &Flat<D>) -> Result
         weight_decay: Some(WeightDecay::L2(1.0)),
     };
     copy.try_update(&mut delta.clone(), delta_in_buffer, zeros)?;
-    let subtract = SgdConfig {
-        lr: 1.0,
-        momentum: None,
-        weight_decay: None,
-    };
+    let subtract = SgdConfig { lr: 1.0, momentum: None, weight_decay: None };
     subtract.try_update(param, zeros, delta_in_buffer)
 }
 
@@ -146,10 +127,7 @@ vectorized! {
 }
 
 /// [`composed_take_gradient`], without a copy.
-pub fn fused_take_gradient(
-    param: &Flat<Cpu>,
-    grads: &mut Gradients<f32, Cpu>,
-) -> Result<Flat<Cpu>, Cpu> {
+pub fn fused_take_gradient(param: &Flat<Cpu>, grads: &mut Gradients<f32, Cpu>) -> Result<Flat<Cpu>, Cpu> {
     let gradient = take_gradient(grads, param)?;
     if gradient.is_empty() {
         return param.device().try_zeros_like(param.shape()); // taken before
@@ -169,8 +147,7 @@ mod tests {
     use super::super::testing::*;
     use super::*;
 
-    type Form =
-        fn(&mut Flat<Cpu>, &mut Flat<Cpu>, &mut Flat<Cpu>, &Flat<Cpu>, &AdamW) -> Result<(), Cpu>;
+    type Form = fn(&mut Flat<Cpu>, &mut Flat<Cpu>, &mut Flat<Cpu>, &Flat<Cpu>, &AdamW) -> Result<(), Cpu>;
 
     #[test]
     fn two_steps_are_the_definition() {
@@ -181,8 +158,7 @@ mod tests {
     fn two_steps(form: Form) {
         let mut p = random(5, 1);
         let (mut m, mut v) = (random(5, 1) * 0.0, random(5, 1) * 0.0);
-        let mut expected: Vec<[f64; 3]> =
-            p.as_vec().iter().map(|&p| [p as f64, 0.0, 0.0]).collect();
+        let mut expected: Vec<[f64; 3]> = p.as_vec().iter().map(|&p| [p as f64, 0.0, 0.0]).collect();
         for step in 1..=2 {
             let grad = random(5, 10 + step);
             let hyper = AdamW {
@@ -200,10 +176,7 @@ mod tests {
                 *p *= 1.0 - 0.1 * 0.2;
                 *m = 0.9 * *m + 0.1 * g;
                 *v = 0.95 * *v + 0.05 * g * g;
-                let (c1, c2) = (
-                    1.0 - 0.9f64.powi(step as i32),
-                    1.0 - 0.95f64.powi(step as i32),
-                );
+                let (c1, c2) = (1.0 - 0.9f64.powi(step as i32), 1.0 - 0.95f64.powi(step as i32));
                 *p -= 0.1 * (*m / c1) / ((*v / c2).sqrt() + 1e-8);
             }
         }
@@ -219,10 +192,7 @@ mod tests {
         assert_eq!(grad.as_vec(), [2.0; 3]);
         assert_eq!(composed_squared_norm(&grad).unwrap(), 12.0);
         let other = random(3, 1);
-        assert_eq!(
-            composed_take_gradient(&other, &mut grads).unwrap().as_vec(),
-            [0.0; 3]
-        );
+        assert_eq!(composed_take_gradient(&other, &mut grads).unwrap().as_vec(), [0.0; 3]);
     }
 
     #[test]
@@ -245,20 +215,11 @@ mod tests {
         for (a, b, what) in [(&p, &p2, "p"), (&m, &m2, "m"), (&v, &v2, "v")] {
             assert_close(&a.as_vec(), &b.as_vec(), 1e-6, what);
         }
-        let (a, b) = (
-            fused_squared_norm(&grad).unwrap(),
-            composed_squared_norm(&grad).unwrap(),
-        );
+        let (a, b) = (fused_squared_norm(&grad).unwrap(), composed_squared_norm(&grad).unwrap());
         assert!((a - b).abs() < 1e-4 * a);
 
         let mut grads = (p.leaky_trace() * 2.0).sum().backward();
-        assert_eq!(
-            fused_take_gradient(&p, &mut grads).unwrap().as_vec(),
-            [2.0].repeat(n)
-        );
-        assert_eq!(
-            fused_take_gradient(&p, &mut grads).unwrap().as_vec(),
-            [0.0].repeat(n)
-        );
+        assert_eq!(fused_take_gradient(&p, &mut grads).unwrap().as_vec(), [2.0].repeat(n));
+        assert_eq!(fused_take_gradient(&p, &mut grads).unwrap().as_vec(), [0.0].repeat(n));
     }
 }

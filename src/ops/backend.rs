@@ -27,11 +27,7 @@ pub trait Backend: Device<f32> {
     }
 
     /// Layer norm over the features: x `[batch, position, d]`, gain and bias `[d]`. See [`normalize`].
-    fn layer_norm(
-        x: Stream<Self>,
-        gain: &Flat<Self>,
-        bias: &Flat<Self>,
-    ) -> Result<Stream<Self>, Self> {
+    fn layer_norm(x: Stream<Self>, gain: &Flat<Self>, bias: &Flat<Self>) -> Result<Stream<Self>, Self> {
         normalize::composed_layer_norm(x, gain, bias)
     }
 
@@ -133,10 +129,7 @@ pub trait Backend: Device<f32> {
 
     /// Takes a parameter's gradient out of the gradients: zeros where it has none, and afterwards it has
     /// none. See [`adamw`](mod@adamw).
-    fn take_gradient(
-        param: &Flat<Self>,
-        grads: &mut Gradients<f32, Self>,
-    ) -> Result<Flat<Self>, Self> {
+    fn take_gradient(param: &Flat<Self>, grads: &mut Gradients<f32, Self>) -> Result<Flat<Self>, Self> {
         adamw::composed_take_gradient(param, grads)
     }
 
@@ -210,11 +203,7 @@ impl Backend for Cpu {
         linear_cross_entropy::fused_logits(x, w_u, layout, d_vocab)
     }
 
-    fn layer_norm(
-        x: Stream<Self>,
-        gain: &Flat<Self>,
-        bias: &Flat<Self>,
-    ) -> Result<Stream<Self>, Self> {
+    fn layer_norm(x: Stream<Self>, gain: &Flat<Self>, bias: &Flat<Self>) -> Result<Stream<Self>, Self> {
         normalize::fused_layer_norm(x, gain, bias)
     }
 
@@ -258,10 +247,7 @@ impl Backend for Cpu {
         activation::fused_relu(x)
     }
 
-    fn take_gradient(
-        param: &Flat<Self>,
-        grads: &mut Gradients<f32, Self>,
-    ) -> Result<Flat<Self>, Self> {
+    fn take_gradient(param: &Flat<Self>, grads: &mut Gradients<f32, Self>) -> Result<Flat<Self>, Self> {
         adamw::fused_take_gradient(param, grads)
     }
 

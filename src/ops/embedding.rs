@@ -17,12 +17,8 @@ pub fn composed<D: Backend>(
 ) -> Result<Stream<D>, D> {
     let d_vocab = w_e.shape().0 / d_model;
     debug_assert!(tokens.iter().all(|&token| token < d_vocab));
-    let index = w_e
-        .device()
-        .try_tensor_from_vec(tokens.to_vec(), (batch, position))?;
-    w_e.retaped::<OwnedTape<f32, D>>()
-        .try_reshape_like(&(d_vocab, d_model))?
-        .try_gather(index)
+    let index = w_e.device().try_tensor_from_vec(tokens.to_vec(), (batch, position))?;
+    w_e.retaped::<OwnedTape<f32, D>>().try_reshape_like(&(d_vocab, d_model))?.try_gather(index)
 }
 
 /// x `[batch, position, d_model]`, W_pos `[n_ctx, d_model]` with `position <= n_ctx`.
@@ -31,13 +27,9 @@ pub fn composed_add_positions<D: Backend>(x: Stream<D>, w_pos: &Flat<D>) -> Resu
     let n_ctx = w_pos.shape().0 / d_model;
     debug_assert!(position <= n_ctx);
     // Not a slice: its backward pass in dfdx 0.13 writes where it should add, and W_pos may be used twice.
-    let first = w_pos
-        .device()
-        .try_tensor_from_vec((0..position).collect(), (position,))?;
-    let w_pos: Taped<(usize, usize), D> = w_pos
-        .retaped::<OwnedTape<f32, D>>()
-        .try_reshape_like(&(n_ctx, d_model))?
-        .try_gather(first)?;
+    let first = w_pos.device().try_tensor_from_vec((0..position).collect(), (position,))?;
+    let w_pos: Taped<(usize, usize), D> =
+        w_pos.retaped::<OwnedTape<f32, D>>().try_reshape_like(&(n_ctx, d_model))?.try_gather(first)?;
     let w_pos = w_pos.try_broadcast_like::<_, Axis<0>>(&shape)?;
     x.try_add(w_pos)
 }
@@ -129,11 +121,7 @@ mod tests {
     fn rows_are_found() {
         let (w, p) = (random(5 * 4, 1), random(7 * 4, 2));
         let x = composed(&[4, 0, 0, 3, 1, 4], 2, 3, &w, 4).unwrap();
-        let (x, w, y) = (
-            x.as_vec(),
-            w.as_vec(),
-            composed_add_positions(x, &p).unwrap().as_vec(),
-        );
+        let (x, w, y) = (x.as_vec(), w.as_vec(), composed_add_positions(x, &p).unwrap().as_vec());
         assert_eq!(x[..4], w[16..]);
         assert_eq!(x[12..16], w[12..16]);
         assert_eq!(y[20], w[16] + p.as_vec()[8]);
@@ -150,12 +138,9 @@ mod tests {
 
     #[test]
     fn fused_is_composed() {
-        for (batch, position, d, d_vocab) in [
-            (1, 1, 8, 13),
-            (2, 7, 16, 13),
-            (3, 128, 64, 1001),
-            (2, 513, 24, 30),
-        ] {
+        for (batch, position, d, d_vocab) in
+            [(1, 1, 8, 13), (2, 7, 16, 13), (3, 128, 64, 1001), (2, 513, 24, 30)]
+        {
             let tokens: Vec<usize> = (0..batch * position).map(|i| i * i % d_vocab).collect();
             let inputs = [random(d_vocab * d, 1), random((position + 5) * d, 2)];
             assert_same(

@@ -22,15 +22,11 @@ pub fn composed<D: Backend>(
 ) -> Result<Stream<D>, D> {
     let (batch, position, d_in) = *x.shape();
     let w = w.clone().try_reshape_like(&(d_in, d_out))?;
-    let y = x
-        .try_reshape_like(&(batch * position, d_in))?
-        .try_matmul(w)?;
+    let y = x.try_reshape_like(&(batch * position, d_in))?.try_matmul(w)?;
     let y = match b {
         None => y,
         Some(b) => {
-            let b = b
-                .clone()
-                .try_broadcast_like::<_, Axis<0>>(&(batch * position, d_out))?;
+            let b = b.clone().try_broadcast_like::<_, Axis<0>>(&(batch * position, d_out))?;
             y.try_add(b)?
         }
     };
@@ -38,11 +34,7 @@ pub fn composed<D: Backend>(
 }
 
 /// x `[batch, position, d_model]`, W `[n_heads, d_model, d_head]`, y `[batch, position, n_heads * d_head]`.
-pub fn composed_heads<D: Backend>(
-    x: Stream<D>,
-    w: &Flat<D>,
-    n_heads: usize,
-) -> Result<Stream<D>, D> {
+pub fn composed_heads<D: Backend>(x: Stream<D>, w: &Flat<D>, n_heads: usize) -> Result<Stream<D>, D> {
     let (batch, position, d_model) = *x.shape();
     let d_head = w.shape().0 / (n_heads * d_model);
     let w = w
@@ -50,18 +42,15 @@ pub fn composed_heads<D: Backend>(
         .try_reshape_like(&(n_heads, d_model, d_head))?
         .try_permute::<(usize, usize, usize), Axes3<1, 0, 2>>()?
         .try_reshape_like(&(d_model, n_heads * d_head))?;
-    x.try_reshape_like(&(batch * position, d_model))?
-        .try_matmul(w)?
-        .try_reshape_like(&(batch, position, n_heads * d_head))
+    x.try_reshape_like(&(batch * position, d_model))?.try_matmul(w)?.try_reshape_like(&(
+        batch,
+        position,
+        n_heads * d_head,
+    ))
 }
 
 /// [`composed`] with the products of `gemm`.
-pub fn fused(
-    x: Stream<Cpu>,
-    w: &Flat<Cpu>,
-    b: Option<&Flat<Cpu>>,
-    d_out: usize,
-) -> Result<Stream<Cpu>, Cpu> {
+pub fn fused(x: Stream<Cpu>, w: &Flat<Cpu>, b: Option<&Flat<Cpu>>, d_out: usize) -> Result<Stream<Cpu>, Cpu> {
     map(x, w, copy(w), b, d_out, |d_w, w| {
         w.iter_mut().zip(d_w).for_each(|(w, d)| *w += d);
     })
@@ -130,16 +119,12 @@ mod tests {
     #[test]
     fn heads_are_side_by_side() {
         let (x, w) = (random(2 * 3 * 4, 1), random(2 * 4 * 5, 2)); // 2 heads of 5
-        let y = composed_heads(stream(&x, (2, 3, 4)), &w, 2)
-            .unwrap()
-            .as_vec();
+        let y = composed_heads(stream(&x, (2, 3, 4)), &w, 2).unwrap().as_vec();
         let (x, w) = (x.as_vec(), w.as_vec());
         for token in 0..6 {
             for h in 0..2 {
                 for e in 0..5 {
-                    let expected: f32 = (0..4)
-                        .map(|d| x[token * 4 + d] * w[(h * 4 + d) * 5 + e])
-                        .sum();
+                    let expected: f32 = (0..4).map(|d| x[token * 4 + d] * w[(h * 4 + d) * 5 + e]).sum();
                     assert!((y[token * 10 + h * 5 + e] - expected).abs() < 1e-5);
                 }
             }
@@ -152,9 +137,7 @@ mod tests {
         assert_gradients(&[x.clone(), w.clone(), b], &|i| {
             composed(stream(&i[0], (2, 3, 4)), &i[1], Some(&i[2]), 10)
         });
-        assert_gradients(&[x, w], &|i| {
-            composed_heads(stream(&i[0], (2, 3, 4)), &i[1], 2)
-        });
+        assert_gradients(&[x, w], &|i| composed_heads(stream(&i[0], (2, 3, 4)), &i[1], 2));
     }
 
     #[test]
@@ -164,11 +147,7 @@ mod tests {
         {
             let d_out = n_heads * d_head;
             let shape = (batch, position, d_in);
-            let inputs = [
-                random(batch * position * d_in, 1),
-                random(d_in * d_out, 2),
-                random(d_out, 3),
-            ];
+            let inputs = [random(batch * position * d_in, 1), random(d_in * d_out, 2), random(d_out, 3)];
             assert_same(
                 &inputs,
                 &|i| fused(stream(&i[0], shape), &i[1], Some(&i[2]), d_out),

@@ -48,10 +48,10 @@ mod tests {
     fn fused_is_composed() {
         for shape @ (batch, position, d) in [(1, 1, 8), (3, 513, 24)] {
             let inputs = [1, 2].map(|seed| random(batch * position * d, seed));
-            let [fused, composed]: [Operation; 2] = [
-                &|i| fused(stream(&i[0], shape), stream(&i[1], shape)),
-                &|i| composed(stream(&i[0], shape), stream(&i[1], shape)),
-            ];
+            let [fused, composed]: [Operation; 2] =
+                [&|i| fused(stream(&i[0], shape), stream(&i[1], shape)), &|i| {
+                    composed(stream(&i[0], shape), stream(&i[1], shape))
+                }];
             assert_same(&inputs, fused, composed, 1e-6, "sum");
         }
     }

@@ -43,23 +43,14 @@ pub fn assert_close(a: &[f32], b: &[f32], tolerance: f32, what: &str) {
     let scale = b.iter().fold(0f32, |m, b| m.max(b.abs()));
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
         let far = (a - b).abs() > tolerance * (scale + b.abs()) + 1e-6;
-        assert!(
-            !far && a.is_finite(),
-            "{what}[{i}]: {a} is not {b} (scale {scale})"
-        );
+        assert!(!far && a.is_finite(), "{what}[{i}]: {a} is not {b} (scale {scale})");
     }
 }
 
 /// Values and every gradient of two forms of an operation agree, and those of the first are the same bits on any
 /// number of threads.
 #[track_caller]
-pub fn assert_same(
-    inputs: &[Flat<Cpu>],
-    fused: Operation,
-    composed: Operation,
-    tolerance: f32,
-    what: &str,
-) {
+pub fn assert_same(inputs: &[Flat<Cpu>], fused: Operation, composed: Operation, tolerance: f32, what: &str) {
     let on = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         pool.build().unwrap().install(|| outcome(inputs, fused))

@@ -92,9 +92,18 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
         "best" => best.is_some_and(|(b, _)| b == head),
         name => parse_head(name) == Some(head),
     };
+    let kept = patterns.heads().filter(|(head, _)| chosen(*head)).map(|(head, p)| (head, p[0]));
+    Ok(tables(&tokenizer.strings(&ids), kept).into())
+}
+
+/// Labels and patterns `[query, key]` as the tables that a map is drawn from.
+pub fn tables<'a>(
+    labels: &[String],
+    patterns: impl IntoIterator<Item = ((usize, usize), &'a [f32])>,
+) -> [Table; 2] {
     let mut tokens = Table::new("tokens", &[("position", "tokens"), ("token", "")]);
-    for (position, label) in tokenizer.strings(&ids).into_iter().enumerate() {
-        tokens.push([position.into(), label.into()]);
+    for (position, label) in labels.iter().enumerate() {
+        tokens.push([position.into(), label.as_str().into()]);
     }
     let columns = [
         ("layer", ""),
@@ -104,14 +113,12 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
         ("attention", "share of attention"),
     ];
     let mut table = Table::new("pattern", &columns);
-    let width = sequence.len();
-    for ((layer, head), pattern) in patterns.heads().filter(|(head, _)| chosen(*head)) {
-        for query in 0..width {
-            for key in 0..=query {
-                let attention = pattern[0][query * width + key];
-                table.push([layer.into(), head.into(), query.into(), key.into(), attention.into()]);
+    for ((layer, head), pattern) in patterns {
+        for (query, row) in pattern.chunks_exact(labels.len()).enumerate() {
+            for (key, attention) in row[..=query].iter().enumerate() {
+                table.push([layer.into(), head.into(), query.into(), key.into(), (*attention).into()]);
             }
         }
     }
-    Ok(vec![tokens, table])
+    [tokens, table]
 }

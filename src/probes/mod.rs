@@ -4,7 +4,7 @@
 //! in tests. One file a kind, one line each in [`KINDS`].
 
 mod ablation;
-mod attention_map;
+pub mod attention_map;
 mod conv_weights;
 mod in_context_learning;
 mod observer;

@@ -2,7 +2,7 @@
 //!
 //! `x + Σ_h A_h (norm(x) W_V) W_O`, with `A_h = softmax(q_h k_h^T / sqrt(d_head))` over the past.
 
-use super::{Block, BlockKind, Build, Init, Pass};
+use super::{Block, BlockKind, Init, Pass};
 use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
@@ -24,11 +24,10 @@ pub const KIND: BlockKind = BlockKind {
         traits: &[Trait::Heads],
         check,
     },
-    cpu: BUILD_CPU,
+    cpu: build::<Cpu>,
     #[cfg(feature = "cuda")]
     cuda: build::<Cuda>,
 };
-const BUILD_CPU: Build<Cpu> = build::<Cpu>;
 
 const KEYS: &[Key] = &[
     Key { name: "n_heads", ty: Type::Integer(1, 4096), default: Default::Required, doc: "attention heads" },

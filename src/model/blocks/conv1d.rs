@@ -4,7 +4,7 @@
 //! the current token (torch `Conv1d` order). Under an attention block it smears each token's
 //! neighbours into its keys, which is the previous-token head's job.
 
-use super::{Block, BlockKind, Build, Init, Pass};
+use super::{Block, BlockKind, Init, Pass};
 use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
@@ -26,11 +26,10 @@ pub const KIND: BlockKind = BlockKind {
         traits: &[Trait::Kernel],
         check,
     },
-    cpu: BUILD_CPU,
+    cpu: build::<Cpu>,
     #[cfg(feature = "cuda")]
     cuda: build::<Cuda>,
 };
-const BUILD_CPU: Build<Cpu> = build::<Cpu>;
 
 const KEYS: &[Key] = &[
     Key {

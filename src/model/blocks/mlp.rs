@@ -2,7 +2,7 @@
 //!
 //! `x + act(norm(x) W_in + b_in) W_out + b_out`.
 
-use super::{Block, BlockKind, Build, Init, Pass};
+use super::{Block, BlockKind, Init, Pass};
 use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
@@ -23,11 +23,10 @@ pub const KIND: BlockKind = BlockKind {
         traits: &[Trait::JoinsAttention],
         check,
     },
-    cpu: BUILD_CPU,
+    cpu: build::<Cpu>,
     #[cfg(feature = "cuda")]
     cuda: build::<Cuda>,
 };
-const BUILD_CPU: Build<Cpu> = build::<Cpu>;
 
 const KEYS: &[Key] = &[
     Key {

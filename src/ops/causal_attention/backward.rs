@@ -18,11 +18,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub fn new(
-        Sizes {
-            position, d_head, ..
-        }: Sizes,
-    ) -> Self {
+    pub fn new(Sizes { position, d_head, .. }: Sizes) -> Self {
         Self {
             pattern: vec![0.0; BLOCK * stride(position)],
             d_scores: vec![0.0; BLOCK * stride(position)],
@@ -44,20 +40,12 @@ pub(super) fn head(
     scratch: &mut Scratch,
     [d_q, d_k, d_v]: [&Columns; 3],
 ) -> (Vec<f32>, f32) {
-    let sizes @ Sizes {
-        position, d_head, ..
-    } = making.sizes;
+    let sizes @ Sizes { position, d_head, .. } = making.sizes;
     let stride = stride(position);
     let (q, k) = (making.queries(q_stream, at), making.keys(k_stream, at));
     let [v, d_z_rows] = [v, d_z].map(|x| Rows::in_stream(x, &sizes, at));
     let start = sizes.start(at.0, at.1);
-    row_products(
-        &z[start..],
-        &d_z[start..],
-        sizes.width(),
-        d_head,
-        &mut scratch.deltas,
-    );
+    row_products(&z[start..], &d_z[start..], sizes.width(), d_head, &mut scratch.deltas);
     scratch.d_k.fill(0.0);
     scratch.d_v.fill(0.0);
     let mut d_bias = vec![0.0; bias.len()];
@@ -70,65 +58,20 @@ pub(super) fn head(
         let (q, d_z) = (q.from(first), d_z_rows.from(first));
 
         let operands = (q, k.from(0).transposed());
-        multiply(
-            (pattern, stride),
-            false,
-            sizes.scale(),
-            operands,
-            (rows, d_head, keys),
-        );
-        pattern_rows(
-            pattern,
-            stride,
-            first,
-            position,
-            bias,
-            &log_sums[first..keys],
-        );
+        multiply((pattern, stride), false, sizes.scale(), operands, (rows, d_head, keys));
+        pattern_rows(pattern, stride, first, position, bias, &log_sums[first..keys]);
         let operands = (Matrix::rows(pattern, stride).transposed(), d_z);
-        multiply(
-            (&mut scratch.d_v, d_head),
-            true,
-            1.0,
-            operands,
-            (keys, rows, d_head),
-        );
+        multiply((&mut scratch.d_v, d_head), true, 1.0, operands, (keys, rows, d_head));
 
         let operands = (d_z, v.from(0).transposed());
-        multiply(
-            (d_scores, stride),
-            false,
-            1.0,
-            operands,
-            (rows, d_head, keys),
-        );
+        multiply((d_scores, stride), false, 1.0, operands, (rows, d_head, keys));
         let deltas = &scratch.deltas[first..keys];
-        score_rows(
-            d_scores,
-            pattern,
-            stride,
-            first,
-            position,
-            deltas,
-            &mut d_bias,
-        );
+        score_rows(d_scores, pattern, stride, first, position, deltas, &mut d_bias);
         let d_scores = Matrix::rows(d_scores, stride);
         let d_q = &mut scratch.d_q[first * d_head..];
-        multiply(
-            (d_q, d_head),
-            false,
-            sizes.scale(),
-            (d_scores, k.from(0)),
-            (rows, keys, d_head),
-        );
+        multiply((d_q, d_head), false, sizes.scale(), (d_scores, k.from(0)), (rows, keys, d_head));
         let operands = (d_scores.transposed(), q);
-        multiply(
-            (&mut scratch.d_k, d_head),
-            true,
-            sizes.scale(),
-            operands,
-            (keys, rows, d_head),
-        );
+        multiply((&mut scratch.d_k, d_head), true, sizes.scale(), operands, (keys, rows, d_head));
     }
 
     making.queries_backward(&mut scratch.d_q);
@@ -138,9 +81,7 @@ pub(super) fn head(
         for (row, part) in part.chunks_exact(d_head).enumerate() {
             // SAFETY: a head of a sequence is one task.
             let sum = unsafe { sum.row(at, row) };
-            sum.iter_mut()
-                .zip(part)
-                .for_each(|(sum, part)| *sum += part);
+            sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
     }
     (d_bias, d_a)

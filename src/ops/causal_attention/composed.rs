@@ -33,9 +33,8 @@ pub fn composed<D: Backend>(
     let mut scores = q.try_matmul(k)?.try_mul(1.0 / (d_head as f32).sqrt())?;
     if let Some(bias) = options.rel_bias {
         let bias = by_distance(bias, n_heads, position)?;
-        scores = scores.try_add(
-            bias.try_broadcast_like::<_, Axis<0>>(&(batch, n_heads, position, position))?,
-        )?;
+        scores =
+            scores.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(batch, n_heads, position, position))?)?;
     }
     let mask = scores
         .device()
@@ -55,15 +54,11 @@ fn smear<D: Backend>(k: Stream<D>, a: &Flat<D>, n_heads: usize) -> Result<Stream
     let shape @ (batch, position, width) = *k.shape();
     let heads = (batch, position, n_heads, width / n_heads);
     let previous = (0..batch).flat_map(|_| (0..position).map(|t| t.saturating_sub(1)));
-    let index = k
-        .device()
-        .try_tensor_from_vec(previous.collect(), (batch, position))?;
+    let index = k.device().try_tensor_from_vec(previous.collect(), (batch, position))?;
     let previous: Stream<D> = k.with_empty_tape().try_gather(index)?;
     let difference = k.try_sub(previous.with_empty_tape())?;
-    let share = a
-        .retaped::<OwnedTape<f32, D>>()
-        .try_sigmoid()?
-        .try_broadcast_like::<_, Axes3<0, 1, 3>>(&heads)?;
+    let share =
+        a.retaped::<OwnedTape<f32, D>>().try_sigmoid()?.try_broadcast_like::<_, Axes3<0, 1, 3>>(&heads)?;
     let moved = difference.try_reshape_like(&heads)?.try_mul(share)?;
     previous.try_add(moved.try_reshape_like(&shape)?)
 }
@@ -74,12 +69,7 @@ fn rotate<D: Backend>(x: Heads<D>) -> Result<Heads<D>, D> {
     let shape @ (batch, position, n_heads, d_head) = *x.shape();
     let half = d_head / 2;
     let (cos, sin) = rotary_tables(position, d_head);
-    let twice = |halves: Vec<f32>| {
-        halves
-            .chunks(half.max(1))
-            .flat_map(|h| [h, h].concat())
-            .collect()
-    };
+    let twice = |halves: Vec<f32>| halves.chunks(half.max(1)).flat_map(|h| [h, h].concat()).collect();
     let mut turn = vec![0.0; d_head * d_head];
     for e in 0..half {
         turn[(e + half) * d_head + e] = -1.0;
@@ -87,17 +77,14 @@ fn rotate<D: Backend>(x: Heads<D>) -> Result<Heads<D>, D> {
     }
     let device = x.device().clone();
     let table = |values| -> Result<Pattern<D>, D> {
-        device
-            .try_tensor_from_vec(values, (position, d_head))?
-            .try_broadcast_like::<_, Axes2<0, 2>>(&shape)
+        device.try_tensor_from_vec(values, (position, d_head))?.try_broadcast_like::<_, Axes2<0, 2>>(&shape)
     };
     let turned = x
         .with_empty_tape()
         .try_reshape_like(&(batch * position * n_heads, d_head))?
         .try_matmul(device.try_tensor_from_vec(turn, (d_head, d_head))?)?
         .try_reshape_like(&shape)?;
-    x.try_mul(table(twice(cos))?)?
-        .try_add(turned.try_mul(table(twice(sin))?)?)
+    x.try_mul(table(twice(cos))?)?.try_add(turned.try_mul(table(twice(sin))?)?)
 }
 
 /// The bias `[n_heads, n_ctx]` laid out as `[n_heads, query, key]`; what the mask hides is arbitrary.
@@ -110,12 +97,9 @@ fn by_distance<D: Backend>(
     debug_assert!(position <= n_ctx);
     let distances = (0..position).flat_map(|i| (0..position).map(move |j| i.saturating_sub(j)));
     let distances: Vec<usize> = distances.collect();
-    let index = bias
-        .device()
-        .try_tensor_from_vec(distances.repeat(n_heads), (n_heads, position * position))?;
-    let bias: Taped<(usize, usize), D> = bias
-        .retaped::<OwnedTape<f32, D>>()
-        .try_reshape_like(&(n_heads, n_ctx))?
-        .try_gather(index)?;
+    let index =
+        bias.device().try_tensor_from_vec(distances.repeat(n_heads), (n_heads, position * position))?;
+    let bias: Taped<(usize, usize), D> =
+        bias.retaped::<OwnedTape<f32, D>>().try_reshape_like(&(n_heads, n_ctx))?.try_gather(index)?;
     bias.try_reshape_like(&(n_heads, position, position))
 }

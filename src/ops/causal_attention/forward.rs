@@ -47,9 +47,7 @@ pub(super) fn head(
     scratch: &mut Scratch,
     (z, log_sums, pattern): (&Columns, &mut [f32], &mut [f32]),
 ) {
-    let Sizes {
-        position, d_head, ..
-    } = making.sizes;
+    let Sizes { position, d_head, .. } = making.sizes;
     let stride = stride(position);
     let (q, k) = (making.queries(q, at), making.keys(k, at));
     let v = Rows::in_stream(v, &making.sizes, at);
@@ -58,44 +56,20 @@ pub(super) fn head(
         let keys = first + rows;
         let scores = &mut scratch.scores[..rows * stride];
         let operands = (q.from(first), k.from(0).transposed());
-        multiply(
-            (scores, stride),
-            false,
-            making.sizes.scale(),
-            operands,
-            (rows, d_head, keys),
-        );
+        multiply((scores, stride), false, making.sizes.scale(), operands, (rows, d_head, keys));
         let log_sums = &mut log_sums[first..keys];
-        softmax_rows(
-            scores,
-            stride,
-            first,
-            position,
-            bias,
-            log_sums,
-            &mut scratch.shares,
-        );
+        softmax_rows(scores, stride, first, position, bias, log_sums, &mut scratch.shares);
         let operands = (Matrix::rows(scores, stride), v.from(0));
-        multiply(
-            (&mut scratch.z, d_head),
-            false,
-            1.0,
-            operands,
-            (rows, keys, d_head),
-        );
+        multiply((&mut scratch.z, d_head), false, 1.0, operands, (rows, keys, d_head));
         for (row, share) in scratch.shares[..rows].iter().enumerate() {
             // SAFETY: a head of a sequence is one task.
             let z = unsafe { z.row(at, first + row) };
             let from = &scratch.z[row * d_head..];
-            z.iter_mut()
-                .zip(from)
-                .for_each(|(z, from)| *z = share * from);
+            z.iter_mut().zip(from).for_each(|(z, from)| *z = share * from);
             if !pattern.is_empty() {
                 let to = &mut pattern[(first + row) * position..][..keys];
                 let from = &scores[row * stride..];
-                to.iter_mut()
-                    .zip(from)
-                    .for_each(|(p, from)| *p = share * from);
+                to.iter_mut().zip(from).for_each(|(p, from)| *p = share * from);
             }
         }
     }

@@ -19,21 +19,12 @@ pub fn fused(
     let mut tape = tape.merge(k_tape).merge(v_tape);
     let shape @ (batch, position, width) = *q.shape();
     let n_heads = options.n_heads;
-    let sizes = Sizes {
-        batch,
-        position,
-        n_heads,
-        d_head: width / n_heads,
-    };
+    let sizes = Sizes { batch, position, n_heads, d_head: width / n_heads };
     let sigmoid = |a: f32| 1.0 / (1.0 + (-a).exp());
     let making = Making {
         sizes,
-        smear: options
-            .smear
-            .map(|a| copy(a).into_iter().map(sigmoid).collect()),
-        rotary: options
-            .rotary
-            .then(|| rotary_tables(position, sizes.d_head)),
+        smear: options.smear.map(|a| copy(a).into_iter().map(sigmoid).collect()),
+        rotary: options.rotary.then(|| rotary_tables(position, sizes.d_head)),
     };
     let biases: Vec<Vec<f32>> = match options.rel_bias {
         None => vec![vec![]; n_heads],
@@ -47,11 +38,7 @@ pub fn fused(
     let (q_values, k_values, v_values) = (read(&q), read(&k), read(&v));
     let mut z = zeros(batch * position * width);
     let mut log_sums = vec![0.0; batch * n_heads * position];
-    let pattern_size = if options.keep_pattern {
-        position * position
-    } else {
-        0
-    };
+    let pattern_size = if options.keep_pattern { position * position } else { 0 };
     let mut pattern = zeros(batch * n_heads * pattern_size);
     let z_columns = Columns::new(&mut z, sizes);
     let mut patterns = pattern.chunks_mut(pattern_size.max(1));
@@ -94,14 +81,7 @@ pub fn fused(
                 let at = (task / n_heads, task % n_heads);
                 let streams = [&q_values[..], &k_values, &v_values, &z_values, &d_z];
                 let gradients = [&d_q_columns, &d_k_columns, &d_v_columns];
-                backward::head(
-                    streams,
-                    &making,
-                    at,
-                    (&biases[at.1], log_sums),
-                    scratch,
-                    gradients,
-                )
+                backward::head(streams, &making, at, (&biases[at.1], log_sums), scratch, gradients)
             },
         );
         put_gradient(grads, &q, d_q)?;
@@ -114,9 +94,7 @@ pub fn fused(
                 let n_ctx = sum.len() / n_heads;
                 let sum = &mut sum[head * n_ctx..][..position];
                 let by_distance = d_bias[..position].iter().rev();
-                sum.iter_mut()
-                    .zip(by_distance)
-                    .for_each(|(sum, d)| *sum += d);
+                sum.iter_mut().zip(by_distance).for_each(|(sum, d)| *sum += d);
             }
             if let Some(a) = &smear {
                 grads.get_or_alloc_mut(a)?[head] += d_a;

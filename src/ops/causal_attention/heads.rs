@@ -48,10 +48,7 @@ impl<'a> Rows<'a> {
     /// The rows of a head in a stream as they are.
     pub fn in_stream(stream: &'a [f32], sizes: &Sizes, (sequence, head): (usize, usize)) -> Self {
         let values = Cow::Borrowed(&stream[sizes.start(sequence, head)..]);
-        Self {
-            values,
-            stride: sizes.width(),
-        }
+        Self { values, stride: sizes.width() }
     }
 
     /// From a row on.
@@ -129,10 +126,7 @@ impl Making {
 
     fn own(&self, made: Vec<f32>) -> Rows<'static> {
         let values = Cow::Owned(made);
-        Rows {
-            values,
-            stride: self.sizes.d_head,
-        }
+        Rows { values, stride: self.sizes.d_head }
     }
 
     /// Turns the rows by their angles, times `direction` ±1.
@@ -166,11 +160,7 @@ impl<'a> Columns<'a> {
     pub fn new(stream: &'a mut [f32], sizes: Sizes) -> Self {
         assert_eq!(stream.len(), sizes.batch * sizes.position * sizes.width());
         let start = stream.as_mut_ptr();
-        Self {
-            start,
-            sizes,
-            _stream: std::marker::PhantomData,
-        }
+        Self { start, sizes, _stream: std::marker::PhantomData }
     }
 
     /// The columns of a head in a row of a sequence.
@@ -180,12 +170,7 @@ impl<'a> Columns<'a> {
     /// Nobody else may hold the same row of the same sequence and head.
     #[allow(clippy::mut_from_ref)]
     pub unsafe fn row(&self, (sequence, head): (usize, usize), row: usize) -> &mut [f32] {
-        let Sizes {
-            batch,
-            position,
-            n_heads,
-            d_head,
-        } = self.sizes;
+        let Sizes { batch, position, n_heads, d_head } = self.sizes;
         assert!(sequence < batch && head < n_heads && row < position);
         let at = self.sizes.start(sequence, head) + row * self.sizes.width();
         // SAFETY: inside the stream, and the caller has it alone.

@@ -48,9 +48,7 @@ fn rotary_tables(position: usize, d_head: usize) -> (Vec<f32>, Vec<f32>) {
     let frequency = |e| ROTARY_BASE.powf(-2.0 * e as f64 / d_head as f64);
     let frequencies: Vec<f64> = (0..d_head / 2).map(frequency).collect();
     let angles = (0..position).flat_map(|t| frequencies.iter().map(move |f| t as f64 * f));
-    angles
-        .map(|angle| (angle.cos() as f32, angle.sin() as f32))
-        .unzip()
+    angles.map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip()
 }
 
 #[cfg(test)]
@@ -63,19 +61,10 @@ mod tests {
 
     fn inputs() -> Vec<Flat<Cpu>> {
         let sizes = [80, 80, 80, 2 * 7, 2];
-        sizes
-            .iter()
-            .zip(1..)
-            .map(|(&n, seed)| random(n, seed))
-            .collect()
+        sizes.iter().zip(1..).map(|(&n, seed)| random(n, seed)).collect()
     }
 
-    fn attend(
-        i: &[Flat<Cpu>],
-        bias: bool,
-        smear: bool,
-        rotary: bool,
-    ) -> (Stream<Cpu>, Pattern<Cpu>) {
+    fn attend(i: &[Flat<Cpu>], bias: bool, smear: bool, rotary: bool) -> (Stream<Cpu>, Pattern<Cpu>) {
         let options = Attention {
             n_heads: 2,
             rel_bias: bias.then_some(&i[3]),
@@ -94,8 +83,7 @@ mod tests {
         let [q, k, v, bias, a] = [0, 1, 2, 3, 4].map(|i| inputs[i].as_vec());
         let (z, pattern) = attend(&inputs, true, true, true);
         let (z, pattern) = (z.as_vec(), pattern.as_vec());
-        let at =
-            |x: &[f32], s: usize, t: usize, h: usize| x[(s * 5 + t) * 8 + h * 4..][..4].to_vec();
+        let at = |x: &[f32], s: usize, t: usize, h: usize| x[(s * 5 + t) * 8 + h * 4..][..4].to_vec();
         let turn = |x: Vec<f32>, t: usize| -> Vec<f32> {
             let (a0, a1) = (t as f32, t as f32 * 0.01);
             vec![
@@ -109,10 +97,7 @@ mod tests {
             let share = 1.0 / (1.0 + (-a[h]).exp());
             let key = |t: usize| -> Vec<f32> {
                 let (now, before) = (at(&k, s, t, h), at(&k, s, t.saturating_sub(1), h));
-                let mixed = now
-                    .iter()
-                    .zip(&before)
-                    .map(|(n, b)| share * n + (1.0 - share) * b);
+                let mixed = now.iter().zip(&before).map(|(n, b)| share * n + (1.0 - share) * b);
                 turn(mixed.collect(), t)
             };
             let query = turn(at(&q, s, i, h), i);
@@ -121,9 +106,7 @@ mod tests {
                 (dot / 2.0 + bias[h * 7 + i - j]).exp()
             };
             let sum: f32 = (0..=i).map(score).sum();
-            let expected: Vec<f32> = (0..5)
-                .map(|j| if j <= i { score(j) / sum } else { 0.0 })
-                .collect();
+            let expected: Vec<f32> = (0..5).map(|j| if j <= i { score(j) / sum } else { 0.0 }).collect();
             let row = &pattern[((s * 2 + h) * 5 + i) * 5..][..5];
             assert_close(row, &expected, 1e-5, "pattern");
             for e in 0..4 {
@@ -136,9 +119,7 @@ mod tests {
     #[test]
     fn gradients_are_differences() {
         for n in 0..8 {
-            assert_gradients(&inputs(), &|i| {
-                Ok(attend(i, n & 1 > 0, n & 2 > 0, n & 4 > 0).0)
-            });
+            assert_gradients(&inputs(), &|i| Ok(attend(i, n & 1 > 0, n & 2 > 0, n & 4 > 0).0));
         }
     }
 
@@ -151,27 +132,16 @@ mod tests {
 
     #[test]
     fn fused_is_composed() {
-        for (batch, position, n_heads, d_head) in [
-            (2, 1, 2, 8),
-            (2, 7, 3, 16),
-            (2, 128, 2, 8),
-            (1, 130, 1, 64),
-            (1, 513, 2, 8),
-        ] {
+        for (batch, position, n_heads, d_head) in
+            [(2, 1, 2, 8), (2, 7, 3, 16), (2, 128, 2, 8), (1, 130, 1, 64), (1, 513, 2, 8)]
+        {
             let shape @ (_, _, width) = (batch, position, n_heads * d_head);
             let n = batch * position * width;
             let sizes = [n, n, n, n_heads * (position + 3), n_heads];
-            let inputs: Vec<_> = sizes
-                .iter()
-                .zip(1..)
-                .map(|(&n, seed)| random(n, seed))
-                .collect();
-            for (bias, smear, rotary) in [
-                (false, false, false),
-                (true, false, false),
-                (true, true, true),
-                (false, false, true),
-            ] {
+            let inputs: Vec<_> = sizes.iter().zip(1..).map(|(&n, seed)| random(n, seed)).collect();
+            for (bias, smear, rotary) in
+                [(false, false, false), (true, false, false), (true, true, true), (false, false, true)]
+            {
                 let attend = |form: Form, i: &[Flat<Cpu>], keep_pattern| {
                     let options = Attention {
                         n_heads,
@@ -180,12 +150,7 @@ mod tests {
                         rotary,
                         keep_pattern,
                     };
-                    form(
-                        stream(&i[0], shape),
-                        stream(&i[1], shape),
-                        stream(&i[2], shape),
-                        &options,
-                    )
+                    form(stream(&i[0], shape), stream(&i[1], shape), stream(&i[2], shape), &options)
                 };
                 let what = format!("{batch} {position} {n_heads} {d_head} {bias} {smear} {rotary}");
                 assert_same(
@@ -198,25 +163,15 @@ mod tests {
                 let [(z, pattern), (z2, pattern2)] =
                     [fused as Form, composed].map(|form| attend(form, &inputs, true).unwrap());
                 assert_close(&z.as_vec(), &z2.as_vec(), 2e-5, &what);
-                assert_close(
-                    &pattern.unwrap().as_vec(),
-                    &pattern2.unwrap().as_vec(),
-                    1e-5,
-                    &what,
-                );
+                assert_close(&pattern.unwrap().as_vec(), &pattern2.unwrap().as_vec(), 1e-5, &what);
             }
         }
     }
 
     #[test]
     fn one_tensor_may_be_all_three() {
-        let options = Attention {
-            n_heads: 2,
-            rel_bias: None,
-            smear: None,
-            rotary: false,
-            keep_pattern: false,
-        };
+        let options =
+            Attention { n_heads: 2, rel_bias: None, smear: None, rotary: false, keep_pattern: false };
         let x = random(80, 1);
         let one = outcome(std::slice::from_ref(&x), &|i| {
             let x = stream(&i[0], SHAPE);

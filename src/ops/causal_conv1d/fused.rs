@@ -1,8 +1,8 @@
 //! The convolution as products with shifted inputs, sequence by sequence.
 
 use super::super::cpu::{
-    Matrix, add_column_sums, add_in_order, copy, fma, for_chunks, map_chunks, multiply, new_chunks,
-    output, read, take_gradient, vectorized,
+    Matrix, add_column_sums, add_in_order, copy, fma, for_chunks, map_chunks, multiply, new_chunks, output,
+    read, take_gradient, vectorized,
 };
 use super::super::{Flat, Result, Stream};
 use dfdx::prelude::*;
@@ -27,25 +27,14 @@ impl Sizes {
 
     /// Numbers in a tap.
     fn tap(&self) -> usize {
-        if self.depthwise {
-            self.d_model
-        } else {
-            self.d_model * self.d_model
-        }
+        if self.depthwise { self.d_model } else { self.d_model * self.d_model }
     }
 
     /// Taps that see the sequence at all, and how many numbers back each looks.
     fn shifts(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let Self {
-            position,
-            d_model,
-            kernel_size,
-            ..
-        } = *self;
+        let Self { position, d_model, kernel_size, .. } = *self;
         let shifts = (0..kernel_size).map(move |j| (j, kernel_size - 1 - j));
-        shifts
-            .filter(move |(_, back)| *back < position)
-            .map(move |(j, back)| (j, back * d_model))
+        shifts.filter(move |(_, back)| *back < position).map(move |(j, back)| (j, back * d_model))
     }
 }
 
@@ -59,12 +48,7 @@ pub fn fused(
 ) -> Result<Stream<Cpu>, Cpu> {
     let (x, mut tape) = x.try_contiguous()?.split_tape();
     let shape @ (batch, position, d_model) = *x.shape();
-    let sizes = Sizes {
-        position,
-        d_model,
-        kernel_size,
-        depthwise,
-    };
+    let sizes = Sizes { position, d_model, kernel_size, depthwise };
     let x_values = read(&x);
     // Tap by tap, each [output, input] or [feature].
     let w_values = copy(w);
@@ -73,17 +57,10 @@ pub fn fused(
 
     let b_values = copy(b);
     let y = new_chunks(batch * position * d_model, sizes.sequence(), |i, y| {
-        y.chunks_exact_mut(d_model)
-            .for_each(|y| y.copy_from_slice(&b_values));
+        y.chunks_exact_mut(d_model).for_each(|y| y.copy_from_slice(&b_values));
         let x = &x_values[i * sizes.sequence()..][..y.len()];
         for (j, back) in sizes.shifts() {
-            add_tap(
-                &mut y[back..],
-                &x[..x.len() - back],
-                &taps[j * sizes.tap()..],
-                sizes,
-                true,
-            );
+            add_tap(&mut y[back..], &x[..x.len() - back], &taps[j * sizes.tap()..], sizes, true);
         }
     });
     let (y, y_values) = output(x.device(), y, shape)?;
@@ -97,13 +74,7 @@ pub fn fused(
             let d_y = &d_y[i * sizes.sequence()..][..d_x.len()];
             for (j, back) in sizes.shifts() {
                 let seen = d_x.len() - back;
-                add_tap(
-                    &mut d_x[..seen],
-                    &d_y[back..],
-                    &taps[j * sizes.tap()..],
-                    sizes,
-                    false,
-                );
+                add_tap(&mut d_x[..seen], &d_y[back..], &taps[j * sizes.tap()..], sizes, false);
             }
         });
         let group = (TOKENS / position.max(1)).max(1) * sizes.sequence().max(1);
@@ -138,13 +109,7 @@ fn add_tap(y: &mut [f32], x: &[f32], tap: &[f32], sizes: Sizes, forward: bool) {
     }
     let tap = Matrix::rows(tap, d);
     let tap = if forward { tap.transposed() } else { tap };
-    multiply(
-        (y, d),
-        true,
-        1.0,
-        (Matrix::rows(x, d), tap),
-        (x.len() / d, d, d),
-    );
+    multiply((y, d), true, 1.0, (Matrix::rows(x, d), tap), (x.len() / d, d, d));
 }
 
 /// Adds `dyᵀ x` to the gradient of a tap.

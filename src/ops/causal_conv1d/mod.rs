@@ -31,9 +31,8 @@ pub fn composed<D: Backend>(
     let bias = b.clone().try_broadcast_like::<_, Axes2<0, 1>>(&shape)?;
     let mut y: Stream<D> = bias.retaped();
     for j in 0..kernel_size {
-        let tap: Taped<(usize,), D> = w
-            .with_empty_tape()
-            .try_select(w.device().try_tensor_from_vec(vec![j], ())?)?;
+        let tap: Taped<(usize,), D> =
+            w.with_empty_tape().try_select(w.device().try_tensor_from_vec(vec![j], ())?)?;
         let shifted = shift(x.with_empty_tape(), kernel_size - 1 - j)?;
         let term = if depthwise {
             shifted.try_mul(tap.try_broadcast_like::<_, Axes2<0, 1>>(&shape)?)?
@@ -83,9 +82,7 @@ mod tests {
         depthwise: bool,
     ) -> Vec<f32> {
         let mut y = b.repeat(batch * position);
-        for (s, t, o) in
-            (0..batch * position * d).map(|i| (i / (position * d), i / d % position, i % d))
-        {
+        for (s, t, o) in (0..batch * position * d).map(|i| (i / (position * d), i / d % position, i % d)) {
             for j in 0..kernel {
                 let Some(from) = (t + j).checked_sub(kernel - 1) else {
                     continue;
@@ -107,13 +104,8 @@ mod tests {
             for depthwise in [false, true] {
                 let shape = (2, position, 4);
                 let d_in = if depthwise { 1 } else { 4 };
-                let inputs = [
-                    random(2 * position * 4, 1),
-                    random(4 * d_in * kernel, 2),
-                    random(4, 3),
-                ];
-                let f: Operation =
-                    &|i| composed(stream(&i[0], shape), &i[1], &i[2], kernel, depthwise);
+                let inputs = [random(2 * position * 4, 1), random(4 * d_in * kernel, 2), random(4, 3)];
+                let f: Operation = &|i| composed(stream(&i[0], shape), &i[1], &i[2], kernel, depthwise);
                 let [x, w, b] = inputs.each_ref().map(|i| i.as_vec());
                 let expected = naive(&x, &w, &b, shape, kernel, depthwise);
                 assert_close(&f(&inputs).unwrap().as_vec(), &expected, 1e-6, "conv");
@@ -124,21 +116,13 @@ mod tests {
 
     #[test]
     fn fused_is_composed() {
-        for (batch, position, d, kernel) in [
-            (1, 1, 8, 2),
-            (2, 7, 13, 3),
-            (3, 128, 16, 2),
-            (2, 513, 8, 4),
-            (5, 2, 8, 4),
-        ] {
+        for (batch, position, d, kernel) in
+            [(1, 1, 8, 2), (2, 7, 13, 3), (3, 128, 16, 2), (2, 513, 8, 4), (5, 2, 8, 4)]
+        {
             for depthwise in [false, true] {
                 let shape = (batch, position, d);
                 let d_in = if depthwise { 1 } else { d };
-                let inputs = [
-                    random(batch * position * d, 1),
-                    random(d * d_in * kernel, 2),
-                    random(d, 3),
-                ];
+                let inputs = [random(batch * position * d, 1), random(d * d_in * kernel, 2), random(d, 3)];
                 assert_same(
                     &inputs,
                     &|i| fused(stream(&i[0], shape), &i[1], &i[2], kernel, depthwise),

@@ -94,9 +94,7 @@ pub fn output<S: Shape>(device: &Cpu, values: Vec<f32>, shape: S) -> Result<Outp
         values: start,
         len,
         id: id_of(&tensor),
-        _owner: Owner::Tensor {
-            _shared: tensor.clone().try_reshape_like(&(len,))?,
-        },
+        _owner: Owner::Tensor { _shared: tensor.clone().try_reshape_like(&(len,))? },
     });
     Ok((tensor, buffer))
 }
@@ -119,10 +117,7 @@ pub fn put_gradient<S: Shape>(
     if entry.is_empty() {
         **entry = gradient;
     } else {
-        entry
-            .iter_mut()
-            .zip(&gradient)
-            .for_each(|(sum, part)| *sum += part);
+        entry.iter_mut().zip(&gradient).for_each(|(sum, part)| *sum += part);
     }
     Ok(())
 }
@@ -166,11 +161,7 @@ fn id_of(tensor: &impl Debug) -> Option<usize> {
     impl Write for Start {
         fn write_str(&mut self, piece: &str) -> fmt::Result {
             self.0.push_str(piece);
-            if self.0.contains(')') {
-                Err(fmt::Error)
-            } else {
-                Ok(())
-            }
+            if self.0.contains(')') { Err(fmt::Error) } else { Ok(()) }
         }
     }
     let mut start = Start(String::with_capacity(64));
@@ -200,19 +191,13 @@ mod tests {
     fn a_buffer_stays_when_its_tensor_is_written_to() {
         let (mut tensor, buffer) = output(&Cpu::default(), vec![1.0, 2.0], (2,)).unwrap();
         tensor.copy_from(&[5.0, 6.0]);
-        assert_eq!(
-            (buffer.to_vec(), tensor.as_vec()),
-            (vec![1.0, 2.0], vec![5.0, 6.0])
-        );
+        assert_eq!((buffer.to_vec(), tensor.as_vec()), (vec![1.0, 2.0], vec![5.0, 6.0]));
     }
 
     #[test]
     fn other_tensors_are_copied_once() {
         let tensor: Tensor<Rank2<2, 2>, f32, Cpu> = Cpu::default().ones();
-        let (a, b) = (
-            read(&tensor),
-            read(&tensor.retaped::<OwnedTape<f32, Cpu>>()),
-        );
+        let (a, b) = (read(&tensor), read(&tensor.retaped::<OwnedTape<f32, Cpu>>()));
         assert_eq!((a.as_ptr(), a.to_vec()), (b.as_ptr(), vec![1.0; 4]));
     }
 }

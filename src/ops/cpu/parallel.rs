@@ -7,10 +7,7 @@ use std::mem::MaybeUninit;
 pub fn for_chunks(values: &mut [f32], len: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     let len = len.max(1);
     if values.len() <= len {
-        values
-            .chunks_mut(len)
-            .enumerate()
-            .for_each(|(i, piece)| f(i, piece));
+        values.chunks_mut(len).enumerate().for_each(|(i, piece)| f(i, piece));
     } else {
         let pieces = values.par_chunks_mut(len).enumerate();
         pieces.for_each(|(i, piece)| f(i, piece));
@@ -21,16 +18,11 @@ pub fn for_chunks(values: &mut [f32], len: usize, f: impl Fn(usize, &mut [f32]) 
 pub fn new_chunks(length: usize, len: usize, f: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
     let mut values: Vec<f32> = Vec::with_capacity(length);
     let spare = &mut values.spare_capacity_mut()[..length];
-    spare
-        .par_chunks_mut(len.max(1))
-        .enumerate()
-        .for_each(|(i, piece)| {
-            piece.fill(MaybeUninit::new(0.0));
-            // SAFETY: all of it has just been written.
-            f(i, unsafe {
-                &mut *(piece as *mut [MaybeUninit<f32>] as *mut [f32])
-            });
-        });
+    spare.par_chunks_mut(len.max(1)).enumerate().for_each(|(i, piece)| {
+        piece.fill(MaybeUninit::new(0.0));
+        // SAFETY: all of it has just been written.
+        f(i, unsafe { &mut *(piece as *mut [MaybeUninit<f32>] as *mut [f32]) });
+    });
     // SAFETY: the pieces are the whole length, and all have been written.
     unsafe { values.set_len(length) };
     values
@@ -66,8 +58,6 @@ pub fn map_tasks<P: Send, W, R: Send>(
 /// `sum += part` for each part in turn.
 pub fn add_in_order(sum: &mut [f32], parts: &[Vec<f32>]) {
     for part in parts {
-        sum.iter_mut()
-            .zip(part)
-            .for_each(|(sum, part)| *sum += part);
+        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
     }
 }

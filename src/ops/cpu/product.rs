@@ -15,21 +15,13 @@ impl<'a> Matrix<'a> {
     /// Rows `stride` apart.
     pub fn rows(values: &'a [f32], stride: usize) -> Self {
         let (row_stride, column_stride) = (stride, 1);
-        Self {
-            values,
-            row_stride,
-            column_stride,
-        }
+        Self { values, row_stride, column_stride }
     }
 
     /// Rows and columns exchanged.
     pub fn transposed(self) -> Self {
         let (row_stride, column_stride) = (self.column_stride, self.row_stride);
-        Self {
-            row_stride,
-            column_stride,
-            ..self
-        }
+        Self { row_stride, column_stride, ..self }
     }
 
     fn fits(&self, rows: usize, columns: usize) -> bool {
@@ -88,25 +80,14 @@ pub fn rows_product(c: &mut [f32], keep: bool, a: &[f32], b: Matrix, (k, n): (us
 }
 
 /// `a b`, or where there is a `row` to add to every row, `a b + row`; as [`rows_product`].
-pub fn rows_product_new(
-    row: Option<&[f32]>,
-    a: &[f32],
-    b: Matrix,
-    (k, n): (usize, usize),
-) -> Vec<f32> {
+pub fn rows_product_new(row: Option<&[f32]>, a: &[f32], b: Matrix, (k, n): (usize, usize)) -> Vec<f32> {
     new_chunks(a.len() / k * n, ROWS * n, |i, c| {
         if let Some(row) = row {
             c.chunks_exact_mut(n).for_each(|c| c.copy_from_slice(row));
         }
         let rows = c.len() / n;
         let a = &a[i * ROWS * k..][..rows * k];
-        multiply(
-            (c, n),
-            row.is_some(),
-            1.0,
-            (Matrix::rows(a, k), b),
-            (rows, k, n),
-        );
+        multiply((c, n), row.is_some(), 1.0, (Matrix::rows(a, k), b), (rows, k, n));
     })
 }
 
@@ -157,19 +138,12 @@ mod tests {
     #[test]
     fn products_are_sums_of_products_at_any_number_of_threads() {
         for (rows, k, n) in [(1, 1, 1), (7, 5, 3), (513, 13, 17), (1100, 64, 33)] {
-            let (a, b, d) = (
-                random(rows * k, 1).as_vec(),
-                random(k * n, 2).as_vec(),
-                random(rows * n, 3).as_vec(),
-            );
+            let (a, b, d) =
+                (random(rows * k, 1).as_vec(), random(k * n, 2).as_vec(), random(rows * n, 3).as_vec());
             let run = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .unwrap();
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 pool.install(|| {
-                    let (mut y, mut w, mut s) =
-                        (vec![1.0; rows * n], vec![1.0; k * n], vec![1.0; n]);
+                    let (mut y, mut w, mut s) = (vec![1.0; rows * n], vec![1.0; k * n], vec![1.0; n]);
                     rows_product(&mut y, true, &a, Matrix::rows(&b, n), (k, n));
                     add_inner_product(&mut w, &a, &d, (k, n));
                     add_column_sums(&mut s, &d);
@@ -183,12 +157,10 @@ mod tests {
             let sum = |count: usize, f: &dyn Fn(usize) -> f32| {
                 1.0 + (0..count).map(|i| f(i) as f64).sum::<f64>() as f32
             };
-            let y2: Vec<f32> = (0..rows * n)
-                .map(|i| sum(k, &|e| a[i / n * k + e] * b[e * n + i % n]))
-                .collect();
-            let w2: Vec<f32> = (0..k * n)
-                .map(|i| sum(rows, &|t| a[t * k + i / n] * d[t * n + i % n]))
-                .collect();
+            let y2: Vec<f32> =
+                (0..rows * n).map(|i| sum(k, &|e| a[i / n * k + e] * b[e * n + i % n])).collect();
+            let w2: Vec<f32> =
+                (0..k * n).map(|i| sum(rows, &|t| a[t * k + i / n] * d[t * n + i % n])).collect();
             let s2: Vec<f32> = (0..n).map(|j| sum(rows, &|t| d[t * n + j])).collect();
             assert_close(&y, &y2, 1e-5, "rows_product");
             assert_close(&w, &w2, 1e-5, "add_inner_product");

@@ -127,17 +127,10 @@ pub fn greatest(slice: &[f32]) -> f32 {
     let (lanes, rest) = slice.as_chunks::<LANES>();
     for x in lanes {
         for l in 0..LANES {
-            greatest[l] = if x[l] > greatest[l] {
-                x[l]
-            } else {
-                greatest[l]
-            };
+            greatest[l] = if x[l] > greatest[l] { x[l] } else { greatest[l] };
         }
     }
-    greatest
-        .iter()
-        .chain(rest)
-        .fold(f32::NEG_INFINITY, |m, x| m.max(*x))
+    greatest.iter().chain(rest).fold(f32::NEG_INFINITY, |m, x| m.max(*x))
 }
 
 vectorized! {
@@ -191,11 +184,7 @@ mod tests {
             assert_eq!(dot(&a, &b), (n * n.max(1) - n) as f32);
             let mut sum = vec![1.0; n];
             add_rows(&mut sum, &[a.clone(), a].concat());
-            assert!(
-                sum.iter()
-                    .enumerate()
-                    .all(|(i, s)| *s == 1.0 + 2.0 * i as f32)
-            );
+            assert!(sum.iter().enumerate().all(|(i, s)| *s == 1.0 + 2.0 * i as f32));
         }
     }
 }

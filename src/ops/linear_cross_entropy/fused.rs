@@ -4,8 +4,8 @@
 //! `gᵀ x` to their rows of `dW_Uᵀ`, so that every sum is over the tokens in their order.
 
 use super::super::cpu::{
-    LANES, Matrix, copy, exp, for_chunks, greatest, map_chunks, multiply, output, read,
-    rows_product_new, take_gradient, transpose, vectorized, zeros,
+    LANES, Matrix, copy, exp, for_chunks, greatest, map_chunks, multiply, output, read, rows_product_new,
+    take_gradient, transpose, vectorized, zeros,
 };
 use super::super::{Flat, Result, Taped, Values};
 use super::{Stream, Unembedding};
@@ -32,14 +32,8 @@ impl Matrices {
         let w = copy(w_u);
         let d_model = w.len() / d_vocab;
         match layout {
-            Unembedding::Untied => Self {
-                to_model: transpose(&w, (d_model, d_vocab)),
-                to_logits: w,
-            },
-            Unembedding::Tied => Self {
-                to_logits: transpose(&w, (d_vocab, d_model)),
-                to_model: w,
-            },
+            Unembedding::Untied => Self { to_model: transpose(&w, (d_model, d_vocab)), to_logits: w },
+            Unembedding::Tied => Self { to_logits: transpose(&w, (d_vocab, d_model)), to_model: w },
         }
     }
 }
@@ -66,9 +60,8 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
     let mut d_w = zeros(d_vocab * d_model);
 
     let chunks = d_x.chunks_mut((chunk * d_model).max(1));
-    for ((d_x, x), targets) in chunks
-        .zip(x.chunks((chunk * d_model).max(1)))
-        .zip(targets.chunks(chunk.max(1)))
+    for ((d_x, x), targets) in
+        chunks.zip(x.chunks((chunk * d_model).max(1))).zip(targets.chunks(chunk.max(1)))
     {
         let blocks = d_x
             .chunks_mut(TOKENS * d_model)
@@ -76,10 +69,7 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
             .zip(x.chunks(TOKENS * d_model).zip(targets.chunks(TOKENS)));
         let block_losses = map_chunks(blocks, |((d_x, g), (x, targets))| {
             let rows = targets.len();
-            let (x, to_logits) = (
-                Matrix::rows(x, d_model),
-                Matrix::rows(&w.to_logits, d_vocab),
-            );
+            let (x, to_logits) = (Matrix::rows(x, d_model), Matrix::rows(&w.to_logits, d_vocab));
             let shape = (rows, d_model, d_vocab);
             multiply((g, stride), false, 1.0, (x, to_logits), shape);
             let losses = g.chunks_mut(stride).zip(targets).map(|(g, &target)| {
@@ -91,13 +81,7 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
             });
             let losses: Vec<f32> = losses.collect();
             let (g, to_model) = (Matrix::rows(g, stride), Matrix::rows(&w.to_model, d_model));
-            multiply(
-                (d_x, d_model),
-                false,
-                1.0,
-                (g, to_model),
-                (rows, d_vocab, d_model),
-            );
+            multiply((d_x, d_model), false, 1.0, (g, to_model), (rows, d_vocab, d_model));
             losses
         });
         losses.extend(block_losses.into_iter().flatten());
@@ -106,13 +90,7 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
             let rows = d_w.len() / d_model;
             let g = Matrix::rows(&g[i * VOCABULARY..], stride).transposed();
             let x = Matrix::rows(x, d_model);
-            multiply(
-                (d_w, d_model),
-                true,
-                1.0,
-                (g, x),
-                (rows, targets.len(), d_model),
-            );
+            multiply((d_w, d_model), true, 1.0, (g, x), (rows, targets.len(), d_model));
         });
     }
     SCRATCH.set(g);
@@ -182,9 +160,7 @@ fn add_scaled(sum: &mut [f32], part: &[f32], scale: f32) {
     const PIECE: usize = 1 << 16;
     for_chunks(sum, PIECE, |i, sum| {
         let part = &part[i * PIECE..];
-        sum.iter_mut()
-            .zip(part)
-            .for_each(|(sum, part)| *sum += scale * part);
+        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += scale * part);
     });
 }
 
@@ -199,9 +175,7 @@ pub fn fused_token_losses(
     let d_model = x.shape().2;
     let x = read(&x.clone().try_contiguous()?);
     let w = logit_matrix(w_u, layout, d_vocab);
-    let blocks = x
-        .chunks((TOKENS * d_model).max(1))
-        .zip(targets.chunks(TOKENS));
+    let blocks = x.chunks((TOKENS * d_model).max(1)).zip(targets.chunks(TOKENS));
     let losses = map_chunks(blocks, |(x, targets)| {
         let mut logits = vec![0.0; targets.len() * d_vocab];
         let (x, w) = (Matrix::rows(x, d_model), Matrix::rows(&w, d_vocab));
@@ -229,8 +203,7 @@ pub fn fused_logits(
     let x_values = read(&x.clone().try_contiguous()?);
     let columns = Matrix::rows(&w, d_vocab);
     let logits = rows_product_new(None, &x_values, columns, (d_model, d_vocab));
-    x.device()
-        .try_tensor_from_vec(logits, (batch, position, d_vocab))
+    x.device().try_tensor_from_vec(logits, (batch, position, d_vocab))
 }
 
 /// `[d_model, d_vocab]`

@@ -29,10 +29,9 @@ fn unembed<D: Backend, T: Tape<f32, D> + Merge<NoneTape>>(
     let d_model = x.shape().1;
     let w: Tensor<(usize, usize), f32, D> = match layout {
         Unembedding::Untied => w_u.clone().try_reshape_like(&(d_model, d_vocab))?,
-        Unembedding::Tied => w_u
-            .clone()
-            .try_reshape_like(&(d_vocab, d_model))?
-            .try_permute::<_, Axes2<1, 0>>()?,
+        Unembedding::Tied => {
+            w_u.clone().try_reshape_like(&(d_vocab, d_model))?.try_permute::<_, Axes2<1, 0>>()?
+        }
     };
     x.try_matmul(w)
 }
@@ -46,13 +45,8 @@ fn losses<D: Backend, T: Tape<f32, D> + Merge<NoneTape>>(
     targets: &[usize],
 ) -> Result<Tensor<(usize,), f32, D, T>, D> {
     debug_assert!(targets.iter().all(|&target| target < d_vocab));
-    let targets = x
-        .device()
-        .try_tensor_from_vec(targets.to_vec(), (x.shape().0,))?;
-    unembed(x, w_u, layout, d_vocab)?
-        .try_log_softmax::<Axis<1>>()?
-        .try_select(targets)?
-        .try_negate()
+    let targets = x.device().try_tensor_from_vec(targets.to_vec(), (x.shape().0,))?;
+    unembed(x, w_u, layout, d_vocab)?.try_log_softmax::<Axis<1>>()?.try_select(targets)?.try_negate()
 }
 
 /// x `[batch, position, d_model]`, targets `batch * position`; the mean loss.
@@ -101,12 +95,8 @@ mod tests {
     #[test]
     fn layouts_agree_and_the_loss_is_the_mean() {
         let (x, w) = (random(2 * 3 * 4, 1), random(4 * 5, 2));
-        let tied = w
-            .clone()
-            .reshape_like(&(4, 5))
-            .permute::<(usize, usize), _>()
-            .contiguous()
-            .reshape_like(&(20,));
+        let tied =
+            w.clone().reshape_like(&(4, 5)).permute::<(usize, usize), _>().contiguous().reshape_like(&(20,));
         let targets = [0, 4, 2, 2, 1, 3];
         let values = stream(&x, (2, 3, 4)).split_tape().0;
         for (w, layout) in [(&w, Unembedding::Untied), (&tied, Unembedding::Tied)] {
@@ -125,68 +115,35 @@ mod tests {
     fn gradients_are_differences() {
         for layout in [Unembedding::Untied, Unembedding::Tied] {
             assert_gradients(&[random(2 * 3 * 4, 1), random(4 * 5, 2)], &|i| {
-                composed(
-                    stream(&i[0], (2, 3, 4)),
-                    &i[1],
-                    layout,
-                    5,
-                    &[0, 4, 2, 2, 1, 3],
-                )?
-                .try_reshape_like(&(1, 1, 1))
+                composed(stream(&i[0], (2, 3, 4)), &i[1], layout, 5, &[0, 4, 2, 2, 1, 3])?
+                    .try_reshape_like(&(1, 1, 1))
             });
         }
     }
 
     #[test]
     fn fused_is_composed() {
-        for (batch, position, d_model, d_vocab) in [
-            (1, 1, 8, 13),
-            (2, 7, 16, 13),
-            (3, 128, 24, 1001),
-            (3, 513, 8, 300),
-        ] {
+        for (batch, position, d_model, d_vocab) in
+            [(1, 1, 8, 13), (2, 7, 16, 13), (3, 128, 24, 1001), (3, 513, 8, 300)]
+        {
             let shape = (batch, position, d_model);
-            let inputs = [
-                random(batch * position * d_model, 1),
-                random(d_model * d_vocab, 2),
-            ];
+            let inputs = [random(batch * position * d_model, 1), random(d_model * d_vocab, 2)];
             let targets: Vec<usize> = (0..batch * position).map(|i| i * i % d_vocab).collect();
             for layout in [Unembedding::Untied, Unembedding::Tied] {
                 let scalar = |loss: Taped<(), Cpu>| (loss * 3.0).try_reshape_like(&(1, 1, 1));
                 assert_same(
                     &inputs,
-                    &|i| {
-                        scalar(fused(
-                            stream(&i[0], shape),
-                            &i[1],
-                            layout,
-                            d_vocab,
-                            &targets,
-                        )?)
-                    },
-                    &|i| {
-                        scalar(composed(
-                            stream(&i[0], shape),
-                            &i[1],
-                            layout,
-                            d_vocab,
-                            &targets,
-                        )?)
-                    },
+                    &|i| scalar(fused(stream(&i[0], shape), &i[1], layout, d_vocab, &targets)?),
+                    &|i| scalar(composed(stream(&i[0], shape), &i[1], layout, d_vocab, &targets)?),
                     2e-5,
                     "loss",
                 );
                 let x = stream(&inputs[0], shape).split_tape().0;
                 let losses = fused_token_losses(&x, &inputs[1], layout, d_vocab, &targets).unwrap();
-                let expected =
-                    composed_token_losses(&x, &inputs[1], layout, d_vocab, &targets).unwrap();
+                let expected = composed_token_losses(&x, &inputs[1], layout, d_vocab, &targets).unwrap();
                 assert_close(&losses, &expected, 1e-5, "token losses");
-                let logits = fused_logits(&x, &inputs[1], layout, d_vocab)
-                    .unwrap()
-                    .as_vec();
-                let expected = composed_logits(&x, &inputs[1], layout, d_vocab)
-                    .unwrap()
-                    .as_vec();
+                let logits = fused_logits(&x, &inputs[1], layout, d_vocab).unwrap().as_vec();
+                let expected = composed_logits(&x, &inputs[1], layout, d_vocab).unwrap().as_vec();
                 assert_close(&logits, &expected, 1e-5, "logits");
             }
         }
@@ -197,12 +154,6 @@ mod tests {
         let (x, w) = (random(8, 1) * 1e4, random(4 * 5, 2) * 1e3);
         let loss = fused(stream(&x, (1, 2, 4)), &w, Unembedding::Untied, 5, &[1, 2]).unwrap();
         assert!(loss.as_vec()[0].is_finite());
-        assert!(
-            loss.backward()
-                .get(&x)
-                .as_vec()
-                .iter()
-                .all(|d| d.is_finite())
-        );
+        assert!(loss.backward().get(&x).as_vec().iter().all(|d| d.is_finite()));
     }
 }

@@ -4,10 +4,13 @@
 //! threshold *and* its removal raises the loss on the second copy by a stated amount: attention
 //! that looks right and does nothing is not enough, nor is a head that matters and looks elsewhere.
 
+mod scores;
+mod words;
+
 use crate::plan::{Evidence, Thresholds};
-use crate::record::{
-    Analysis, Cell, Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Table, Verdict,
-};
+use crate::record::{Analysis, Cell, InductionHead, Outcome, PhaseChange, ShiftedHead, Table, Verdict};
+use scores::{Scores, score};
+use words::{criteria, summary};
 
 /// What the verdict rests on; a plan adds what a spec does not list.
 pub const EVIDENCE: &[Evidence] = &[
@@ -27,8 +30,6 @@ pub const EVIDENCE: &[Evidence] = &[
     Evidence { probe: "ablation", id: "ablation", parameters: "tokens = \"random\"" },
     Evidence { probe: "in_context_learning", id: "in_context_learning", parameters: "" },
 ];
-
-type Head = (usize, usize);
 
 /// Judges the analyses of a run whose last checkpoint is at `last_step`.
 pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -> Verdict {
@@ -114,97 +115,6 @@ const HEAD_COLUMNS: &[(&str, &str)] = &[
     ("ablation", "nats"),
 ];
 
-fn criteria(thresholds: &Thresholds) -> Vec<Criterion> {
-    vec![
-        Criterion {
-            measure: "prefix_matching".into(),
-            threshold: thresholds.prefix_matching,
-            unit: "share of attention".into(),
-            meaning: "attention to what followed earlier occurrences of the current token, on random tokens \
-                      or on repeated passages"
-                .into(),
-        },
-        Criterion {
-            measure: "ablation".into(),
-            threshold: thresholds.ablation,
-            unit: "nats".into(),
-            meaning:
-                "rise of the loss on the second copy of random tokens when the head's result is set to zero"
-                    .into(),
-        },
-    ]
-}
-
-/// The tables that scores are looked up in.
-struct Scores<'a> {
-    random: Option<&'a Table>,
-    passages: Option<&'a Table>,
-    previous: Option<&'a Table>,
-    ablation: Option<&'a Table>,
-    offsets: Option<&'a Table>,
-    last_step: u64,
-}
-
-impl Scores<'_> {
-    /// Every head that any table knows, in order.
-    fn heads(&self) -> Vec<Head> {
-        let tables = [self.random, self.passages, self.previous, self.ablation];
-        let mut heads: Vec<Head> =
-            tables.into_iter().flatten().flat_map(|t| t.rows.iter().filter_map(|r| head_of(t, r))).collect();
-        heads.sort_unstable();
-        heads.dedup();
-        heads
-    }
-
-    /// The offset after an earlier occurrence that a head attends to most at the last checkpoint.
-    fn best_offset(&self, head: Head) -> Option<(i64, f64)> {
-        let table = self.offsets?;
-        let (step, offset, score) = (table.index("step")?, table.index("offset")?, table.index("score")?);
-        let of_head =
-            |row: &&Vec<Cell>| head_of(table, row) == Some(head) && row[step] == Cell::from(self.last_step);
-        let rows = table.rows.iter().filter(of_head);
-        let pairs = rows.filter_map(|row| Some((row[offset].integer()?, row[score].number()?)));
-        pairs.max_by(|a, b| a.1.total_cmp(&b.1))
-    }
-
-    /// The first checkpoint from which the head's prefix matching stayed at the threshold or above.
-    fn formed(&self, head: Head, threshold: f64) -> Option<(u64, u64)> {
-        let series = |table: Option<&Table>| -> Vec<(u64, u64, f64)> {
-            let Some(table) = table else { return Vec::new() };
-            let column = |name: &str| table.index(name);
-            let (Some(step), Some(tokens), Some(score)) = (column("step"), column("tokens"), column("score"))
-            else {
-                return Vec::new();
-            };
-            let rows = table.rows.iter().filter(|row| head_of(table, row) == Some(head));
-            let point = |row: &Vec<Cell>| {
-                Some((row[step].integer()? as u64, row[tokens].integer()? as u64, row[score].number()?))
-            };
-            rows.filter_map(point).collect()
-        };
-        let (random, passages) = (series(self.random), series(self.passages));
-        let best = |&(step, tokens, score): &(u64, u64, f64)| {
-            let other = passages.iter().find(|p| p.0 == step).map_or(score, |p| p.2);
-            (step, tokens, score.max(other))
-        };
-        let points: Vec<(u64, u64, f64)> = random.iter().map(best).collect();
-        let stayed = points.iter().rev().take_while(|p| p.2 >= threshold);
-        stayed.last().map(|&(step, tokens, _)| (step, tokens))
-    }
-}
-
-fn head_of(table: &Table, row: &[Cell]) -> Option<Head> {
-    let index = |name: &str| row.get(table.index(name)?)?.integer();
-    Some((index("layer")? as usize, index("head")? as usize))
-}
-
-fn score(table: Option<&Table>, head: Head, step: u64) -> Option<f64> {
-    let table = table?;
-    let (at, score) = (table.index("step")?, table.index("score")?);
-    let row = table.rows.iter().find(|r| r[at] == Cell::from(step) && head_of(table, r) == Some(head))?;
-    row[score].number()
-}
-
 /// The interval between checkpoints in which the in-context-learning score fell most.
 fn phase_change(scores: &Table) -> Option<PhaseChange> {
     let (step, tokens, score) = (scores.index("step")?, scores.index("tokens")?, scores.index("score")?);
@@ -223,48 +133,6 @@ fn phase_change(scores: &Table) -> Option<PhaseChange> {
         after: b.2,
     };
     (change.after < change.before).then_some(change)
-}
-
-fn summary(
-    outcome: Outcome,
-    found: &[InductionHead],
-    shifted: &[ShiftedHead],
-    heads: &Table,
-    thresholds: &Thresholds,
-) -> String {
-    let best =
-        |column: &str| heads.numbers(column).into_iter().filter(|x| x.is_finite()).fold(f64::NAN, f64::max);
-    let (random, passages) = (best("prefix_matching"), best("prefix_matching_passages"));
-    let strongest = random.max(passages);
-    match (outcome, found, shifted) {
-        (Outcome::Found, [first, rest @ ..], _) => {
-            let others = match rest.len() {
-                0 => String::new(),
-                1 => ", and one more head meets the criteria".into(),
-                n => format!(", and {n} more heads meet the criteria"),
-            };
-            format!(
-                "Head {}.{} is an induction head: it puts {:.2} of its attention on what followed earlier \
-                 occurrences of the current token, and without it the loss on repeated tokens rises by {:.2} nats{others}.",
-                first.layer,
-                first.head,
-                first.prefix_matching.max(first.prefix_matching_passages.unwrap_or(0.0)),
-                first.ablation,
-            )
-        }
-        (Outcome::NotFound, _, [first, ..]) => format!(
-            "No textbook induction head, but a shifted one: head {}.{} puts {:.2} of its attention {} positions \
-             after the previous occurrence, and without it the loss on repeated tokens rises by {:.2} nats.",
-            first.layer, first.head, first.attention, first.offset, first.ablation,
-        ),
-        (Outcome::NotFound, ..) => format!(
-            "No head is an induction head: the strongest prefix matching is {strongest:.2}, and {:.2} is needed \
-             together with a rise of {:.2} nats when the head is removed.",
-            thresholds.prefix_matching, thresholds.ablation,
-        ),
-        _ => "The evidence is incomplete: prefix matching and ablation have to be measured at the last checkpoint."
-            .into(),
-    }
 }
 
 #[cfg(test)]
