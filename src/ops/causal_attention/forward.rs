@@ -4,7 +4,7 @@ use super::super::cpu::{LANES, Matrix, exp, greatest, multiply, vectorized};
 use super::heads::{Columns, Making, Rows, Sizes};
 
 /// Queries in a block.
-pub(super) const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 48;
 
 /// Scores of a block; rows are a little longer than they need to be, so that they are whole lanes and do not all
 /// meet in the same cache lines.

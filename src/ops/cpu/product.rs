@@ -67,8 +67,8 @@ pub fn multiply(
     }
 }
 
-/// Rows of one matrix product that make a piece.
-const ROWS: usize = 512;
+/// Rows of one matrix product that make a piece: a multiple of the 6 that the kernels take at a time.
+const ROWS: usize = 384;
 
 /// `c = keep c + a b`: a `[rows, k]` and c `[rows, n]` row-major, b `[k, n]`.
 pub fn rows_product(c: &mut [f32], keep: bool, a: &[f32], b: Matrix, (k, n): (usize, usize)) {

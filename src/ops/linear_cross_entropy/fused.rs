@@ -12,10 +12,18 @@ use super::{Stream, Unembedding};
 use dfdx::prelude::*;
 use std::cell::Cell;
 
-/// Logits in a chunk, about.
-const CHUNK: usize = 1 << 20;
-/// Tokens in a block.
-const TOKENS: usize = 64;
+/// Tokens in a block: as many as the kernels take before they repack the unembedding, or, where that does not fit
+/// into the caches and reading it is what costs, more.
+fn block_of(weights: usize) -> usize {
+    if weights <= 2 << 20 { 48 } else { 192 }
+}
+
+/// Tokens in a chunk: blocks enough for all threads, in about 2 M logits where they are so many.
+fn chunk_of(block: usize, d_vocab: usize) -> usize {
+    let blocks = (2 << 20) / (block * d_vocab);
+    block * blocks.clamp(4, 21)
+}
+
 /// Rows of the vocabulary in a block.
 const VOCABULARY: usize = 128;
 
@@ -51,7 +59,8 @@ struct Outcome {
 fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32) -> Outcome {
     let d_model = w.to_model.len() / d_vocab;
     let tokens = targets.len();
-    let chunk = (CHUNK / d_vocab).clamp(256, 1024).min(tokens);
+    let block = block_of(w.to_model.len());
+    let chunk = chunk_of(block, d_vocab).min(tokens);
     let stride = d_vocab.next_multiple_of(LANES) + LANES; // rows must not all meet in the same cache lines
     let mut g = SCRATCH.take();
     g.resize(chunk * stride, 0.0);
@@ -64,9 +73,9 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
         chunks.zip(x.chunks((chunk * d_model).max(1))).zip(targets.chunks(chunk.max(1)))
     {
         let blocks = d_x
-            .chunks_mut(TOKENS * d_model)
-            .zip(g.chunks_mut(TOKENS * stride))
-            .zip(x.chunks(TOKENS * d_model).zip(targets.chunks(TOKENS)));
+            .chunks_mut(block * d_model)
+            .zip(g.chunks_mut(block * stride))
+            .zip(x.chunks(block * d_model).zip(targets.chunks(block)));
         let block_losses = map_chunks(blocks, |((d_x, g), (x, targets))| {
             let rows = targets.len();
             let (x, to_logits) = (Matrix::rows(x, d_model), Matrix::rows(&w.to_logits, d_vocab));
@@ -175,7 +184,8 @@ pub fn fused_token_losses(
     let d_model = x.shape().2;
     let x = read(&x.clone().try_contiguous()?);
     let w = logit_matrix(w_u, layout, d_vocab);
-    let blocks = x.chunks((TOKENS * d_model).max(1)).zip(targets.chunks(TOKENS));
+    let block = block_of(w.len());
+    let blocks = x.chunks((block * d_model).max(1)).zip(targets.chunks(block));
     let losses = map_chunks(blocks, |(x, targets)| {
         let mut logits = vec![0.0; targets.len() * d_vocab];
         let (x, w) = (Matrix::rows(x, d_model), Matrix::rows(&w, d_vocab));
