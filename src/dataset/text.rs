@@ -103,10 +103,6 @@ fn check(cx: &mut Checking<'_>) {
         }
         Ok(_) => {}
     }
-    if cx.facts.tokenizes_text == Some(false) {
-        let message = "this dataset is text, and this tokenizer has only token ids";
-        cx.clash("kind", message, ("tokenizer.kind", "this tokenizer"), "use \"bpe\" or \"bytes\"");
-    }
 }
 
 #[derive(Debug)]

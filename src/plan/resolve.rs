@@ -30,10 +30,11 @@ pub struct Evidence {
 /// Resolves a spec. `default_name` names it if it does not name itself.
 pub fn plan(spec: Spec, language: &Language, evidence: &[Evidence], default_name: &str) -> Planned {
     let Spec { root, mut findings } = spec;
-    if findings.failed() && root.entries.is_empty() {
+    let broken = findings.failed();
+    let mut read = read(&root, language, &mut findings);
+    if broken {
         return Planned { plan: None, findings };
     }
-    let mut read = read(&root, language, &mut findings);
     if !read.contains_key("name") {
         read.insert("name".into(), default_name.into());
     }
@@ -82,6 +83,11 @@ impl Resolver<'_> {
             self.check(root, &["architecture", "blocks", &index], "block", "kind", &facts);
         }
         self.check(root, &["dataset"], "dataset", "kind", &facts);
+        if facts.reads_text == Some(true) && facts.tokenizes_text == Some(false) {
+            let message = "this dataset is text, and this tokenizer has only token ids";
+            let other = ("tokenizer.kind", "this tokenizer");
+            self.findings.clash("dataset.kind", message, other, "use \"bpe\" or \"bytes\"");
+        }
         self.repeat(root, &facts);
         self.training(root, &facts);
         for part in
@@ -154,6 +160,11 @@ impl Resolver<'_> {
         let Some(kind) = self.language.kind(registry, name) else { return };
         let findings = &mut *self.findings;
         (kind.check)(&mut Checking { config, facts, path: dotted, findings });
+        // Computed defaults came last; a plan has the keys in the language's order.
+        let rank = |key: &String| kind.keys.iter().position(|k| k.name == key);
+        let mut entries: Vec<(String, Value)> = std::mem::take(config).into_iter().collect();
+        entries.sort_by_key(|(key, _)| rank(key));
+        config.extend(entries);
     }
 
     fn repeat(&mut self, root: &mut Table, facts: &Facts) {
@@ -216,7 +227,9 @@ impl Resolver<'_> {
                 let steps = (tokens as u64).div_ceil(per_step as u64).max(1);
                 training.insert("steps".into(), Value::Integer(steps as i64));
             }
+            // A budget of the wrong type is reported already, and so is a `[trainng]`.
             (None, None) if written("tokens") || written("steps") => {}
+            (None, None) if self.findings.places.value("training").is_none() && self.findings.failed() => {}
             (None, None) => {
                 let message = "`training` does not say how long to train";
                 self.findings.error("training.tokens", message, "add `tokens = 6_000_000`, or `steps`");

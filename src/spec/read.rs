@@ -5,11 +5,13 @@ use super::check::Findings;
 use super::diagnostic::{Diagnostic, nearest};
 use super::schema::{Choice, Default, Key, Language, Type, one_of};
 use super::source::Span;
-use super::tree::{Node, Tree, Value};
+use super::tree::{Entry, Node, Tree, Value};
 
 /// Reads the whole tree; the result lacks the keys that were wrong.
 pub fn read(root: &Tree, language: &Language, findings: &mut Findings) -> toml::Table {
-    let mut reader = Reader { language, findings };
+    // What a broken syntax swallowed is not missing.
+    let broken = findings.failed();
+    let mut reader = Reader { language, findings, broken };
     let start = Span { source: 0, range: 0..0 };
     reader.table(root, &start, &[language.top], "")
 }
@@ -17,6 +19,7 @@ pub fn read(root: &Tree, language: &Language, findings: &mut Findings) -> toml::
 struct Reader<'a> {
     language: &'a Language,
     findings: &'a mut Findings,
+    broken: bool,
 }
 
 impl Reader<'_> {
@@ -31,7 +34,8 @@ impl Reader<'_> {
             if let Some(entry) = tree.get(key.name) {
                 let (key_span, span) = (entry.key_span.clone(), entry.node.span.clone());
                 self.findings.places.put(&at, key_span, span);
-                if let Some(value) = self.value(&entry.node, &key.ty, &at) {
+                let node = with_default_kind(&entry.node, key);
+                if let Some(value) = self.value(&node, &key.ty, &at) {
                     read.insert(key.name.into(), value);
                 }
                 continue;
@@ -43,21 +47,26 @@ impl Reader<'_> {
                         read.insert(key.name.into(), value);
                     }
                 }
+                Default::Required if self.misspelt(tree, keys, key.name) => {}
                 Default::Required => {
                     let table = if path.is_empty() { "the spec".into() } else { format!("`{path}`") };
                     let missing = format!("{table} has no `{}`", key.name);
-                    let diagnostic = Diagnostic::error(&at, span.clone(), missing).help(format!(
-                        "add `{}`: {}; {}",
-                        key.name,
-                        key.ty.describe(),
-                        key.doc
-                    ));
+                    let diagnostic = Diagnostic::error(&at, span.clone(), missing)
+                        .help(format!("add `{}`: {}; {}", key.name, key.ty.describe(), key.doc));
                     self.report(diagnostic);
                 }
             }
         }
         self.unknown_keys(tree, keys, path);
         read
+    }
+
+    /// Whether a key that is not there may well be: under a misspelt name, which is reported, or lost
+    /// to a mistake in the syntax.
+    fn misspelt(&self, tree: &Tree, keys: &[&[Key]], name: &str) -> bool {
+        let names = || keys.iter().copied().flatten().map(|k| k.name);
+        let unknown = tree.entries.iter().filter(|e| !names().any(|n| n == e.key));
+        self.broken || unknown.map(|e| nearest(&e.key, names())).any(|near| near == Some(name))
     }
 
     /// A default is written in TOML like any value; it has no place.
@@ -131,6 +140,8 @@ impl Reader<'_> {
                 None => diagnostic,
             };
             diagnostic = diagnostic.help(format!("allowed: {}", ty.describe()));
+        } else if let (Type::List(Type::Kind(_), ..), Value::Table(_)) = (ty, &node.value) {
+            diagnostic = diagnostic.help(format!("write `[[{path}]]`, once for each"));
         } else if let (Type::Kind(choice), Value::Text(word)) = (ty, &node.value) {
             diagnostic = diagnostic.help(format!("write `{{ {} = {word:?} }}` to pick a kind", choice.word));
         } else {
@@ -150,7 +161,9 @@ impl Reader<'_> {
                 choice.word,
                 one_of(&names)
             ));
-            let near = tree.entries.iter().find(|e| nearest(&e.key, [choice.word]).is_some());
+            let other_word = |key: &str| key == "kind" || key == "probe";
+            let close = |key: &str| nearest(key, [choice.word]).is_some() || other_word(key);
+            let near = tree.entries.iter().find(|e| close(&e.key));
             if let Some(near) = near {
                 diagnostic.span = near.key_span.clone();
                 diagnostic = diagnostic.label(format!("did you mean `{}`?", choice.word));
@@ -223,6 +236,26 @@ impl Reader<'_> {
         let absolute = std::path::absolute(&joined).unwrap_or(joined);
         absolute.to_string_lossy().into_owned()
     }
+}
+
+/// A table that does not say its kind is of the default one, if its key has a default:
+/// `--set training.optimizer.lr=1e-3` need not name the optimizer.
+fn with_default_kind(node: &Node, key: &Key) -> Node {
+    let mut node = node.clone();
+    if let (Type::Kind(choice), Value::Table(tree), Default::Value(toml)) =
+        (&key.ty, &mut node.value, &key.default)
+        && tree.get(choice.word).is_none()
+    {
+        let document: toml::Table = toml::from_str(&format!("x = {toml}")).unwrap_or_default();
+        let kind = document.get("x").and_then(|x| x.get(choice.word)?.as_str());
+        let span = node.span.clone();
+        tree.entries.extend(kind.map(|kind| Entry {
+            key: choice.word.to_string(),
+            key_span: span.clone(),
+            node: Node { value: Value::Text(kind.to_string()), span: span.clone(), raw: None },
+        }));
+    }
+    node
 }
 
 /// A dotted path.
