@@ -80,8 +80,16 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("id that is no file's name", "", "[[analyses]]\nprobe = \"ablation\"\nid = \"a/b\"\n"),
     ("probe of another architecture", "kind = \"conv1d\"\nkernel_size = 2", "kind = \"mlp\""),
     ("unknown head", "", "[[analyses]]\nprobe = \"attention_map\"\ntext = \"a\"\nhead = \"1.2\"\n"),
-    ("copies that do not fit", "", "[[analyses]]\nprobe = \"prefix_matching\"\nid = \"x\"\nsequence_length = 60\n"),
-    ("position beyond the context", "", "[[analyses]]\nprobe = \"in_context_learning\"\nlate_position = 500\n"),
+    (
+        "copies that do not fit",
+        "",
+        "[[analyses]]\nprobe = \"prefix_matching\"\nid = \"x\"\nsequence_length = 60\n",
+    ),
+    (
+        "position beyond the context",
+        "",
+        "[[analyses]]\nprobe = \"in_context_learning\"\nlate_position = 500\n",
+    ),
     ("no such template", "", "[report]\ntemplate = \"repport.md\"\n"),
     ("no such base", "name = \"good\"", "extends = \"no_such_base.toml\""),
     ("name that leaves the folder", "\"good\"", "\"../good\""),

@@ -6,8 +6,23 @@ use std::path::Path;
 
 /// From left to right; a room imports only those before it.
 const ROOMS: &[&str] = &[
-    "error", "files", "random", "spec", "plan", "record", "tokenizer", "dataset", "ops", "model", "training",
-    "probes", "figures", "report", "diff", "language", "cli",
+    "error",
+    "files",
+    "random",
+    "spec",
+    "plan",
+    "record",
+    "tokenizer",
+    "dataset",
+    "ops",
+    "model",
+    "training",
+    "probes",
+    "figures",
+    "report",
+    "diff",
+    "language",
+    "cli",
 ];
 
 /// Rooms that know no device and read only files: all they may import.
@@ -54,7 +69,9 @@ fn imports(code: &str) -> Vec<String> {
         let rest = &code[i + "crate::".len()..];
         let names = match rest.strip_prefix('{') {
             Some(group) => first_names(&group[..group.find('}').unwrap_or(group.len())]),
-            None => first_names(&rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())]),
+            None => first_names(
+                &rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())],
+            ),
         };
         rooms.extend(names.into_iter().filter(|n| ROOMS.contains(&n.as_str())));
     }
@@ -100,7 +117,8 @@ fn data_flows_one_way() {
 
 #[test]
 fn only_commands_print_and_ask_for_the_time() {
-    let elsewhere = ["println!", "eprintln!", "print!(", "dbg!", "SystemTime", "Instant::", "std::process::exit"];
+    let elsewhere =
+        ["println!", "eprintln!", "print!(", "dbg!", "SystemTime", "Instant::", "std::process::exit"];
     for file in sources().into_iter().filter(|f| f.room != "cli") {
         let code = file.code.split("#[cfg(test)]").next().unwrap();
         for word in elsewhere {

@@ -15,16 +15,36 @@ fn around(registry: &str, table: &str) -> String {
     let text = "[tokenizer]\nkind = \"bpe\"\n[dataset]\nkind = \"stories\"\n";
     let (blocks, data, training, analyses) = match registry {
         "block" => (format!("[[architecture.blocks]]\n{table}"), text.into(), String::new(), String::new()),
-        "tokenizer" if table.contains("\"ids\"") => {
-            (String::new(), format!("[tokenizer]\n{table}\n[dataset]\nkind = \"repeated_random\"\n"), String::new(), String::new())
+        "tokenizer" if table.contains("\"ids\"") => (
+            String::new(),
+            format!("[tokenizer]\n{table}\n[dataset]\nkind = \"repeated_random\"\n"),
+            String::new(),
+            String::new(),
+        ),
+        "tokenizer" => (
+            String::new(),
+            format!("[tokenizer]\n{table}\n[dataset]\nkind = \"stories\"\n"),
+            String::new(),
+            String::new(),
+        ),
+        "dataset" if table.contains("repeated_random") => (
+            String::new(),
+            format!("[tokenizer]\nkind = \"ids\"\nd_vocab = 64\n[dataset]\n{table}\n"),
+            String::new(),
+            String::new(),
+        ),
+        "dataset" => (
+            String::new(),
+            format!("[tokenizer]\nkind = \"bpe\"\n[dataset]\n{table}\n"),
+            String::new(),
+            String::new(),
+        ),
+        "optimizer" | "schedule" => {
+            (String::new(), text.into(), format!("[training.{registry}]\n{table}"), String::new())
         }
-        "tokenizer" => (String::new(), format!("[tokenizer]\n{table}\n[dataset]\nkind = \"stories\"\n"), String::new(), String::new()),
-        "dataset" if table.contains("repeated_random") => {
-            (String::new(), format!("[tokenizer]\nkind = \"ids\"\nd_vocab = 64\n[dataset]\n{table}\n"), String::new(), String::new())
+        "checkpoint schedule" => {
+            (String::new(), text.into(), format!("[training.checkpoints]\n{table}"), String::new())
         }
-        "dataset" => (String::new(), format!("[tokenizer]\nkind = \"bpe\"\n[dataset]\n{table}\n"), String::new(), String::new()),
-        "optimizer" | "schedule" => (String::new(), text.into(), format!("[training.{registry}]\n{table}"), String::new()),
-        "checkpoint schedule" => (String::new(), text.into(), format!("[training.checkpoints]\n{table}"), String::new()),
         _ => (String::new(), text.into(), String::new(), format!("[[analyses]]\n{table}")),
     };
     format!(
@@ -46,7 +66,11 @@ fn every_kind_s_example_is_valid() {
     for (registry, kinds) in language().registries {
         for kind in kinds {
             assert!(kind.doc.len() > 20, "{} {} has no documentation", registry, kind.name);
-            assert!(kind.keys.iter().all(|k| !k.doc.is_empty()), "{}: a key without documentation", kind.name);
+            assert!(
+                kind.keys.iter().all(|k| !k.doc.is_empty()),
+                "{}: a key without documentation",
+                kind.name
+            );
             if kind.name == "file" {
                 continue; // its example needs a file: see below
             }
@@ -65,7 +89,8 @@ fn a_tokenizer_file_gives_the_size_of_its_vocabulary() {
     let plan = common::good_plan(&around("tokenizer", &table));
     assert_eq!(plan.d_vocab(), 300);
     prints_as_itself(&plan);
-    let wrong = format!("kind = \"file\"\npath = {:?}", folder.path().join("tokeniser.json").display().to_string());
+    let wrong =
+        format!("kind = \"file\"\npath = {:?}", folder.path().join("tokeniser.json").display().to_string());
     let said = common::complaints(&around("tokenizer", &wrong), &[]);
     assert!(said.contains("did you mean \"tokenizer.json\"?"), "{said}");
 }
@@ -125,7 +150,10 @@ fn a_spec_extends_another_and_origins_are_told() {
     };
     write("base.toml", &around("probe", "probe = \"conv_weights\""));
     write("mid/mid.toml", "extends = \"../base.toml\"\nseed = 1\n[training]\nbatch_size = 8\n");
-    let top = write("top.toml", "extends = \"mid/mid.toml\"\nseed = 2\n[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 4\n");
+    let top = write(
+        "top.toml",
+        "extends = \"mid/mid.toml\"\nseed = 2\n[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 4\n",
+    );
     let text = fs::read_to_string(&top).unwrap() + "[[analyses]]\nprobe = \"ablation\"\n";
     let top = write("top.toml", &text);
     let Planned { plan, findings } = load(&top);
@@ -133,7 +161,8 @@ fn a_spec_extends_another_and_origins_are_told() {
     assert_eq!((plan.seed, plan.training.batch_size, plan.training.steps), (2, 8, 3));
     assert_eq!(plan.architecture.blocks.len(), 1, "lists of tables are replaced whole");
     let printed = plan.to_toml(Some(&findings));
-    let origin = |key: &str| printed.lines().find(|l| l.starts_with(key)).unwrap().split_once("# ").unwrap().1;
+    let origin =
+        |key: &str| printed.lines().find(|l| l.starts_with(key)).unwrap().split_once("# ").unwrap().1;
     assert!(origin("seed").ends_with("top.toml:2"), "{printed}");
     assert!(origin("batch_size").contains("mid.toml:4"), "{printed}");
     assert!(origin("steps").contains("base.toml:"), "{printed}");

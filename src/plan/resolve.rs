@@ -236,14 +236,11 @@ impl Resolver<'_> {
             }
         }
         let steps = training.get("steps").and_then(Value::as_integer);
-        if let (Some(steps), Some(per_step)) = (steps, per_step) {
-            if steps.checked_mul(per_step).is_none() {
-                self.findings.error(
-                    "training.steps",
-                    "that is more tokens than can be counted",
-                    "use fewer steps",
-                );
-            }
+        if let (Some(steps), Some(per_step)) = (steps, per_step)
+            && steps.checked_mul(per_step).is_none()
+        {
+            let message = "that is more tokens than can be counted";
+            self.findings.error("training.steps", message, "use fewer steps");
         }
         let device = training.get("device").and_then(Value::as_str).unwrap_or("cpu").to_string();
         let best = self.language.devices.last().copied().unwrap_or("cpu");

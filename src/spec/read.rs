@@ -51,8 +51,12 @@ impl Reader<'_> {
                 Default::Required => {
                     let table = if path.is_empty() { "the spec".into() } else { format!("`{path}`") };
                     let missing = format!("{table} has no `{}`", key.name);
-                    let diagnostic = Diagnostic::error(&at, span.clone(), missing)
-                        .help(format!("add `{}`: {}; {}", key.name, key.ty.describe(), key.doc));
+                    let diagnostic = Diagnostic::error(&at, span.clone(), missing).help(format!(
+                        "add `{}`: {}; {}",
+                        key.name,
+                        key.ty.describe(),
+                        key.doc
+                    ));
                     self.report(diagnostic);
                 }
             }
