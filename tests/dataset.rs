@@ -211,7 +211,9 @@ fn repeat_shares_are_shares_of_the_sequences() {
     let bench = Bench::new();
     (0..400).for_each(|i| bench.write(&format!("{i}.txt"), prose(i)));
     let dataset = bench.bytes("repeat = { passages = 0.5, random = 0.2, period = [4, 8] }");
-    let rows: Vec<Vec<usize>> = (0..300).flat_map(|s| dataset.batch(s).chunks(N_CTX + 1).map(<[_]>::to_vec).collect::<Vec<_>>()).collect();
+    let rows: Vec<Vec<usize>> = (0..300)
+        .flat_map(|s| dataset.batch(s).chunks(N_CTX + 1).map(<[_]>::to_vec).collect::<Vec<_>>())
+        .collect();
     let repeating = rows.iter().filter(|r| period(r) <= 8).count() as f64 / rows.len() as f64;
     assert!((repeating - 0.7).abs() < 0.06, "{repeating}");
     // Bytes above 127 are not in the text: they come from the random share.

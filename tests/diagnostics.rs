@@ -150,6 +150,13 @@ fn all_mistakes_of_a_file_are_told_at_once() {
 }
 
 #[test]
+fn a_file_that_is_no_spec_is_told_so_in_short() {
+    assert!(common::complaints("\u{7f}ELF\0\0", &[]).contains("not a text file"));
+    let said = common::complaints(&"] nonsense [\n".repeat(400), &[]);
+    assert!(said.lines().count() < 600 && said.contains("more"), "{}", said.lines().count());
+}
+
+#[test]
 fn an_empty_file_is_told_what_a_spec_needs() {
     let said = common::complaints("", &[]);
     assert!(said.contains("no `architecture`") && said.contains("no `dataset`"), "{said}");

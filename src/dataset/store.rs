@@ -286,7 +286,10 @@ impl<'a> Writer<'a> {
         }
         if let Some(why) = passed_over {
             let count = self.facts.summary.skipped;
-            events(Event::Warning(format!("passed over {count} of {} files, first {why}", documents.count())));
+            events(Event::Warning(format!(
+                "passed over {count} of {} files, first {why}",
+                documents.count()
+            )));
         }
         if self.facts.summary.documents == 0 {
             return Err(Error::message(documents.nothing()));

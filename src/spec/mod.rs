@@ -59,6 +59,13 @@ fn layer(path: &Path, text: &str, above: &mut Vec<PathBuf>, findings: &mut Findi
         text: text.to_string(),
         folder: folder.clone(),
     });
+    if text.contains('\0') {
+        let start = Span { source, range: 0..0 };
+        let diagnostic =
+            Diagnostic::error("", start, "this is not a text file").help("a spec is written in TOML");
+        findings.diagnostics.push(diagnostic);
+        return Tree::default();
+    }
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let range = error.span().unwrap_or(0..0);
