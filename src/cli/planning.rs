@@ -4,6 +4,7 @@ use super::{Failure, console};
 use crate::language::language;
 use crate::plan::{self, Plan, Planned};
 use crate::probes::verdict::EVIDENCE;
+use crate::report::Template;
 use crate::spec::{Findings, Spec, render};
 use std::path::Path;
 
@@ -33,6 +34,9 @@ pub fn plan_text(path: &Path, bytes: Vec<u8>, sets: &[String]) -> Result<Ready, 
     let Planned { plan, findings } = plan::plan(spec, &language(), EVIDENCE, &stem);
     match plan {
         Some(plan) => {
+            let template = Template::find(&plan.report.template, Path::new(""));
+            let sound = template.and_then(|t| t.check());
+            sound.map_err(|e| Failure::Usage(format!("error: {e}")))?;
             if !findings.diagnostics.is_empty() {
                 console::note(&render(&findings.diagnostics, &findings.sources, console::colours()));
             }
