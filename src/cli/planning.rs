@@ -28,7 +28,7 @@ pub fn plan_spec(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
 
 /// The same from bytes that are not a file: `path` only names them.
 pub fn plan_text(path: &Path, bytes: Vec<u8>, sets: &[String]) -> Result<Ready, Failure> {
-    let spec = Spec::parse(path, &String::from_utf8_lossy(&bytes), sets);
+    let spec = Spec::parse(path, &bytes, sets);
     let stem = path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
     let Planned { plan, findings } = plan::plan(spec, &language(), EVIDENCE, &stem);
     match plan {
