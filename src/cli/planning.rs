@@ -52,7 +52,11 @@ pub fn refuse(findings: &Findings) -> Failure {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> String {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let near = crate::spec::nearest_file(path, folder);
-    let hint = near.map_or(String::new(), |n| format!("\nhelp: did you mean {}?", folder.join(n).display()));
+    let near = crate::spec::nearest_file(path, folder).filter(|_| !path.exists());
+    let hint = match near {
+        Some(near) => format!("\nhelp: did you mean {}?", folder.join(near).display()),
+        None if path.is_dir() => "\nhelp: that is a folder; a spec is a file".into(),
+        None => String::new(),
+    };
     format!("error: cannot read {}: {error}{hint}", path.display())
 }

@@ -60,7 +60,7 @@ impl Resolver<'_> {
         let mut facts = self.facts(root);
         self.check(root, &["tokenizer"], "tokenizer", "kind", &facts);
         facts.d_vocab = integer(root, &["tokenizer", "d_vocab"]);
-        self.vocabulary(&facts);
+        self.vocabulary(&mut facts);
         for i in 0..list(root, &["architecture", "blocks"]).len() {
             self.check(root, &["architecture", "blocks", &i.to_string()], "block", "kind", &facts);
         }
@@ -105,7 +105,8 @@ impl Resolver<'_> {
                 }
             })
             .collect();
-        let blocks = blocks.unwrap_or_default();
+        // Where a part could not be read there may be more of them.
+        let blocks = blocks.filter(|_| !self.findings.incomplete).unwrap_or_default();
         let layers = layers(blocks.iter().map(|(k, _)| (k.is(Trait::Heads), k.is(Trait::JoinsAttention))));
         let of_layer = |(&(kind, n_heads), layer): (&(&crate::spec::Kind, usize), usize)| BlockFacts {
             layer,
@@ -133,8 +134,8 @@ impl Resolver<'_> {
         (kind.check)(&mut Checking { config, facts, path: path.join("."), findings });
     }
 
-    fn vocabulary(&mut self, facts: &Facts) {
-        if let Some(size) = facts.d_vocab.filter(|size| *size < 3) {
+    fn vocabulary(&mut self, facts: &mut Facts) {
+        if let Some(size) = facts.d_vocab.take_if(|size| *size < 3) {
             let message = format!("a vocabulary of {size} is too small");
             let help = "besides the start token the probes need two that differ";
             self.findings.error("tokenizer.d_vocab", message, help);

@@ -37,18 +37,24 @@ impl Language {
         homes.iter().map(Home::describe).collect()
     }
 
-    /// The key that was meant by a name that is none, where it belongs and what it is: one spelt
-    /// almost so, or one whose documentation has the words.
-    pub(super) fn meant(&self, wrong: &str) -> Option<(&'static str, String, &'static str)> {
+    /// What was meant by a name that is no key: a kind, a key spelt almost so, or one whose
+    /// documentation has the words.
+    pub(super) fn meant(&self, wrong: &str) -> Option<String> {
+        let registry = self.registries.iter().find(|(_, kinds)| kinds.iter().any(|kind| kind.name == wrong));
+        if let Some((registry, _)) = registry {
+            return Some(format!("\"{wrong}\" is a {registry}: kinds are picked as `kind = \"{wrong}\"`"));
+        }
         let homes = self.all();
         let spelt = nearest(wrong, homes.iter().map(|home| home.key.name));
         let bare = ["num_", "n_", "d_"].iter().find_map(|start| wrong.strip_prefix(start)).unwrap_or(wrong);
-        let words = bare.to_lowercase().replace(['_', '-'], " ");
+        let words = format!(" {} ", bare.to_lowercase().replace(['_', '-'], " "));
+        let gist = |home: &Home| home.key.doc.split(';').next().unwrap_or("").to_string();
         let said = |home: &&Home| match spelt {
             Some(name) => home.key.name == name,
-            None => words.len() > 4 && home.key.doc.contains(&words),
+            None => words.len() > 6 && format!(" {} ", gist(home)).replace(',', " ").contains(&words),
         };
-        homes.iter().find(said).map(|home| (home.key.name, home.describe(), home.key.doc))
+        let home = homes.iter().find(said)?;
+        Some(format!("did you mean `{}` ({})? It belongs {}", home.key.name, gist(home), home.describe()))
     }
 
     /// Where a word that is not allowed here is allowed for a key of the same name.

@@ -1,11 +1,14 @@
 //! The name that was meant.
 
-/// The name nearest to a misspelt one, if any is near: a few letters apart, or of which it is the
-/// beginning or a whole part (`conv` of `conv1d`, `vocab` of `d_vocab`).
+/// The name nearest to a misspelt one, if any is near: a few letters apart, or the only one of which
+/// it is the beginning or a whole part (`conv` of `conv1d`, `vocab` of `d_vocab`).
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = simple(wrong);
     let candidates: Vec<&str> = names.into_iter().collect();
     let letters = wrong.chars().count();
+    if letters < 2 {
+        return None;
+    }
     let near = |name: &str| {
         let name = simple(name);
         let distance = strsim::damerau_levenshtein(&wrong, &name);
@@ -14,12 +17,14 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
         (distance <= (letters / 3).clamp(1, 3) && alike).then_some(distance)
     };
     let closest = candidates.iter().filter_map(|name| Some((near(name)?, *name))).min_by_key(|(d, _)| *d);
-    let begins = |name: &&&str| letters >= 3 && simple(name).starts_with(&wrong);
-    let is_part = |name: &&&str| letters >= 3 && simple(name).split('_').any(|part| part == wrong);
+    let only = |has: &dyn Fn(&str) -> bool| {
+        let mut found = candidates.iter().copied().filter(|name| letters >= 3 && has(&simple(name)));
+        found.next().filter(|_| found.next().is_none())
+    };
     closest
         .map(|(_, name)| name)
-        .or_else(|| candidates.iter().find(begins).copied())
-        .or_else(|| candidates.iter().find(is_part).copied())
+        .or_else(|| only(&|name| name.starts_with(&wrong)))
+        .or_else(|| only(&|name| name.split('_').any(|part| part == wrong)))
 }
 
 /// `dModel`, `d-model` and `D_MODEL` are `d_model`.
@@ -52,7 +57,7 @@ mod tests {
         assert_eq!(meant("heads"), Some("n_heads"));
         assert_eq!(meant("decay"), Some("weight_decay"));
         assert_eq!(meant("lrr"), Some("lr"));
-        assert_eq!(meant("r"), None);
+        assert_eq!(meant("l"), None);
         assert_eq!(meant("dropout"), None);
         assert_eq!(nearest("gpu", ["auto", "cpu", "cuda"]), None);
         assert_eq!(nearest("cdua", ["auto", "cpu", "cuda"]), Some("cuda"));

@@ -30,9 +30,12 @@ pub fn apply(set: &str, root: &mut Tree, findings: &mut Findings) {
         segments.push((name, Span { source, range }));
         start += segment.len() + 1;
     }
-    if segments.iter().any(|(name, _)| name.is_empty()) || segments.len() > DEEPEST {
-        let help = "keys are joined by single dots: `--set architecture.blocks.1.n_heads=8`";
-        return wrong("`--set` has no such key", help);
+    let help = "keys are joined by single dots: `--set architecture.blocks.1.n_heads=8`";
+    if segments.iter().any(|(name, _)| name.is_empty()) {
+        return wrong("`--set` has an empty key", help);
+    }
+    if segments.len() > DEEPEST {
+        return wrong("no key is as deep as this", help);
     }
     if segments[0].0 == EXTENDS.name {
         return wrong("`extends` cannot be set", "write it at the top of a spec file");
@@ -40,7 +43,7 @@ pub fn apply(set: &str, root: &mut Tree, findings: &mut Findings) {
     let node = value_node(value, path.len() + 1, source);
     let whole = Span { source, range: 0..0 };
     let mut top = Node { value: Value::Table(std::mem::take(root)), span: whole, raw: None };
-    if let Err(diagnostic) = put(&mut top, "", &segments, node) {
+    if let Err(diagnostic) = put(&mut top, &segments, 0, node) {
         findings.diagnostics.push(*diagnostic);
     }
     if let Value::Table(tree) = top.value {
@@ -48,7 +51,7 @@ pub fn apply(set: &str, root: &mut Tree, findings: &mut Findings) {
     }
 }
 
-/// No key of the language is as deep as this.
+/// Keys of the language are not as deep as this.
 const DEEPEST: usize = 16;
 
 /// The value as TOML, or as a bare word where it is not TOML.
@@ -85,24 +88,26 @@ fn shift(node: &mut Node, by: usize) {
     }
 }
 
-/// Lays a node over what stands at a path below `into`, which is called `name`.
-fn put(into: &mut Node, name: &str, path: &[(&str, Span)], node: Node) -> Result<(), Box<Diagnostic>> {
-    let Some(((key, span), rest)) = path.split_first() else {
+/// Lays a node over what stands at a path from `depth` on, below `into`.
+fn put(into: &mut Node, path: &[(&str, Span)], depth: usize, node: Node) -> Result<(), Box<Diagnostic>> {
+    let Some((key, span)) = path.get(depth) else {
         into.lay(node);
         return Ok(());
     };
+    let names: Vec<&str> = path[..depth].iter().map(|(name, _)| *name).collect();
+    let name = names.join(".");
     let (message, help) = match &mut into.value {
         Value::Table(tree) => match tree.get_mut(key) {
-            Some(entry) if !rest.is_empty() => return put(&mut entry.node, key, rest, node),
+            Some(entry) if depth + 1 < path.len() => return put(&mut entry.node, path, depth + 1, node),
             _ => {
-                into.lay(nested(path, node));
+                into.lay(nested(&path[depth..], node));
                 return Ok(());
             }
         },
         Value::List(items) => {
             let length = items.len();
             if let Some(item) = key.parse::<usize>().ok().and_then(|i| items.get_mut(i)) {
-                return put(item, key, rest, node);
+                return put(item, path, depth + 1, node);
             }
             let message = format!("`{name}` is a list of {length}: there is no item `{key}`");
             let last = length.saturating_sub(1);
@@ -114,7 +119,7 @@ fn put(into: &mut Node, name: &str, path: &[(&str, Span)], node: Node) -> Result
             (message, "keys are joined by dots from the top: `--set training.batch_size=16`".into())
         }
     };
-    Err(Box::new(Diagnostic::error(name, span.clone(), message).help(help)))
+    Err(Box::new(Diagnostic::error(&name, span.clone(), message).help(help)))
 }
 
 /// The node in a table in a table …, as the path says.

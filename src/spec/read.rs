@@ -37,14 +37,20 @@ impl Reader<'_> {
         for key in keys.iter().copied().flatten() {
             let at = join(path, key.name);
             let misspelt = meant.iter().find(|(name, _)| *name == key.name).map(|(_, entry)| *entry);
-            let value = match (tree.get(key.name).or(misspelt), &key.default) {
-                (Some(entry), _) => {
+            let value = match (tree.get(key.name), misspelt, &key.default) {
+                (Some(entry), None, _) | (None, Some(entry), _) => {
                     self.place(&at, entry);
                     self.value(&entry.node, &key.ty, &at)
                 }
-                (None, Default::Value(toml)) => self.default(toml, &key.ty, &at),
-                (None, Default::Computed(_)) => None,
-                (None, Default::Required) => {
+                (Some(entry), Some(other), _) => {
+                    let mut both = entry.clone();
+                    both.node.lay(other.node.clone());
+                    self.place(&at, &both);
+                    self.value(&both.node, &key.ty, &at)
+                }
+                (None, None, Default::Value(toml)) => self.default(toml, &key.ty, &at),
+                (None, None, Default::Computed(_)) => None,
+                (None, None, Default::Required) => {
                     self.missing(key, span, path);
                     None
                 }
@@ -212,11 +218,13 @@ impl Reader<'_> {
             } else if let Some(near) = nearest(&entry.key, names.iter().copied()) {
                 diagnostic = diagnostic.label(format!("did you mean `{near}`?"));
                 self.findings.incomplete |= near == super::EXTENDS.name;
-                if tree.get(near).is_none() && meant.iter().all(|(name, _)| *name != near) {
+                let is_table = |entry: &Entry| matches!(entry.node.value, Value::Table(_));
+                let free = tree.get(near).is_none_or(|right| is_table(right) && is_table(entry));
+                if free && meant.iter().all(|(name, _)| *name != near) {
                     meant.push((near, entry));
                 }
-            } else if let Some((name, home, doc)) = self.language.meant(&entry.key) {
-                diagnostic = diagnostic.help(format!("did you mean `{name}` ({doc})? It belongs {home}"));
+            } else if let Some(meant) = self.language.meant(&entry.key) {
+                diagnostic = diagnostic.help(meant);
             }
             self.report(diagnostic.help(format!("keys here: {}", names.join(", "))));
         }

@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 /// More mistakes than this are not those of a person who meant to write TOML.
 const MOST: usize = 20;
 
-const NEVER_CLOSED: &str = "this is never closed";
+const NEVER_CLOSED: &str = "what opens here is never closed";
 
 /// Reads a text as TOML; its mistakes go to the findings.
 pub fn parse(bytes: &[u8], source: usize, findings: &mut Findings) -> Tree {
@@ -110,7 +110,8 @@ impl Broken<'_> {
         let lines = self.rest[first.start..end].match_indices('\n').map(|(i, _)| first.start + i + 1);
         self.lines.extend(std::iter::once(first.start).chain(lines));
         self.rest.replace_range(first.start..end, &(kept + &blanked));
-        self.lost |= !keep;
+        // A line of two keys, or of none.
+        self.lost |= !keep || self.text[first.start..end].matches('=').count() > 1;
     }
 
     /// What stands on a line that was touched is unknown.
@@ -154,7 +155,13 @@ fn explained(message: &str, text: &str, span: Span) -> Diagnostic {
     let word = text[span.range.clone()].trim_matches(|c: char| !c.is_alphanumeric());
     let before = text[..span.range.start].rfind('\n').map_or(0, |i| i + 1);
     let line = text[before..].lines().next().unwrap_or("").trim();
-    let help = if message.starts_with("string values must be quoted") {
+    let unquoted = message.starts_with("string values must be quoted");
+    let message = match word.chars().next() {
+        None if unquoted => "a key without a value",
+        Some(first) if unquoted && first.is_numeric() => "neither a number nor text in quotes",
+        _ => message,
+    };
+    let help = if unquoted && word.starts_with(char::is_alphabetic) {
         format!("text goes in quotes: \"{word}\"")
     } else if message.starts_with("key with no value") {
         "write `key = value`".into()
@@ -193,7 +200,7 @@ mod tests {
         assert_eq!(read("a = [1,\nb = 2\n[c]\nd = 1\n"), (vec![1], strings("a b c"), false));
         assert_eq!(read("a = [\n1,\nx,\n]\nb = 2\n"), (vec![3], strings("a b"), false));
         assert_eq!(read("a = \"\"\"x\nb = 2\n"), (vec![1], strings("a b"), false));
-        assert_eq!(read("a = { b = 1\nc = 2\n"), (vec![1], strings("a c"), false));
+        assert_eq!(read("a = { b = 1\nc = 2\n"), (vec![1], strings("a c"), true));
         assert_eq!(read("[a\nb = 2\nc = 3\n[d]\ne = 1\n"), (vec![1], strings("d"), true));
         assert_eq!(read("a = 1\nb = 2\na = 3\n"), (vec![3], strings("a b"), true));
         assert_eq!(read("a = 1"), (vec![], strings("a"), false));
