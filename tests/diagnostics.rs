@@ -1,0 +1,198 @@
+//! Broken specs as people write them: every mistake is found, in one pass, at its place, with the
+//! way out; nothing runs and nothing is left behind.
+
+#[path = "diagnostics/cases.rs"]
+#[rustfmt::skip]
+mod cases;
+
+use cases::GOOD;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A broken spec.
+pub struct Case {
+    name: String,
+    mistakes: usize,
+    text: String,
+    files: Vec<(&'static str, String)>,
+    sets: Vec<String>,
+}
+
+pub fn case(name: &str, mistakes: usize) -> Case {
+    let text = spec(GOOD);
+    Case { name: spec(name), mistakes, text, files: Vec::new(), sets: Vec::new() }
+}
+
+/// Single quotes stand for double ones: what is to be read here then has no backslashes.
+fn spec(text: &str) -> String {
+    text.replace('\'', "\"")
+}
+
+impl Case {
+    /// The good spec with something replaced.
+    fn edit(mut self, from: &str, to: &str) -> Case {
+        let (from, to) = (spec(from), spec(to));
+        assert!(self.text.contains(&from), "{}: there is no {from:?}", self.name);
+        self.text = self.text.replacen(&from, &to, 1);
+        self
+    }
+
+    /// The good spec with something at its end.
+    fn add(mut self, text: &str) -> Case {
+        self.text += &spec(text);
+        self
+    }
+
+    /// Another spec altogether.
+    fn text(mut self, text: &str) -> Case {
+        self.text = spec(text);
+        self
+    }
+
+    /// A file beside the spec, or with a slash at its end a folder.
+    fn file(mut self, name: &'static str, text: &str) -> Case {
+        self.files.push((name, spec(text)));
+        self
+    }
+
+    fn set(mut self, set: &str) -> Case {
+        self.sets.push(spec(set));
+        self
+    }
+
+    /// What a person reads who checks it.
+    fn complaint(&self) -> String {
+        let folder = TempDir::new().unwrap();
+        for (name, text) in &self.files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(if name.ends_with('/') { &path } else { path.parent().unwrap() })
+                .unwrap();
+            if !name.ends_with('/') {
+                std::fs::write(path, text).unwrap();
+            }
+        }
+        std::fs::write(folder.path().join("spec.toml"), &self.text).unwrap();
+        let before = listing(folder.path());
+        let checked = self.indhead(&["check", "spec.toml"], folder.path());
+        let run = self.indhead(&["run", "spec.toml", "--quiet"], folder.path());
+        assert_eq!(checked, run, "{}: `check` and `run` do not say the same", self.name);
+        assert_eq!(listing(folder.path()), before, "{}: something is left behind", self.name);
+        let real = folder.path().canonicalize().unwrap().display().to_string();
+        checked.replace(&real, "FOLDER").replace(&folder.path().display().to_string(), "FOLDER")
+    }
+
+    fn indhead(&self, arguments: &[&str], folder: &Path) -> String {
+        let cache = TempDir::new().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_indhead"))
+            .args(arguments)
+            .args(self.sets.iter().flat_map(|set| ["--set", set]))
+            .current_dir(folder)
+            .env("INDHEAD_CACHE", cache.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}:\n{said}", self.name);
+        assert!(output.stdout.is_empty() && !said.contains("panicked"), "{}:\n{said}", self.name);
+        said
+    }
+
+    /// As many mistakes as there are, each at a place that was written.
+    fn judge(&self, said: &str) {
+        let starts = |start: &str| said.lines().filter(|line| line.trim_start().starts_with(start)).count();
+        let name = &self.name;
+        assert_eq!(starts("error: "), self.mistakes, "{name}: not so many mistakes:\n{said}");
+        assert_eq!(starts("--> "), self.mistakes, "{name}: a mistake has no place:\n{said}");
+        assert!(said.trim_end().ends_with(": nothing was run"), "{name}:\n{said}");
+        let first = self.text.split([' ', '=']).next().unwrap_or("");
+        for block in said.split("\n\n").filter(|block| block.contains("--> spec.toml:1:1\n")) {
+            let absent = ["error: the spec has no `", "error: `training` does not say"];
+            let fair =
+                absent.iter().any(|start| block.starts_with(start)) || block.contains(&format!("`{first}`"));
+            assert!(fair || first.starts_with('{'), "{name}: the first line is not to blame:\n{block}");
+        }
+    }
+}
+
+fn listing(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn judge(theme: &str, cases: Vec<Case>) {
+    let mut told = String::new();
+    for case in cases {
+        let said = case.complaint();
+        case.judge(&said);
+        told += &format!("──── {}\n{}\n", case.name, said.replace(": nothing was run", ""));
+    }
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(theme, told) });
+}
+
+macro_rules! themes {
+    ($($theme:ident),*) => {
+        $(#[test]
+        fn $theme() {
+            judge(stringify!($theme), cases::$theme());
+        })*
+    };
+}
+
+themes!(syntax, names, values, structure, analyses, datasets, set, extends);
+
+/// A machine with a GPU has other devices.
+#[test]
+#[cfg(not(feature = "cuda"))]
+fn devices() {
+    judge("devices", cases::devices());
+}
+
+#[test]
+fn the_good_spec_is_good() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("spec.toml"), spec(GOOD)).unwrap();
+    let check = Command::new(env!("CARGO_BIN_EXE_indhead"))
+        .args(["check", "spec.toml"])
+        .current_dir(folder.path())
+        .output();
+    let check = check.unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+}
+
+/// Bytes that are no text, in any number of lines, are one mistake.
+#[test]
+fn a_spec_is_text() {
+    let folder = TempDir::new().unwrap();
+    let bytes: Vec<u8> = (0..=255).cycle().take(2048).collect();
+    let utf16: Vec<u8> = spec(GOOD).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = [vec![0xff, 0xfe], utf16].concat();
+    for (bytes, words) in [(bytes, "this is not UTF-8 text"), (utf16, "save it as UTF-8")] {
+        std::fs::write(folder.path().join("spec.toml"), bytes).unwrap();
+        let said = case("bytes", 1).indhead(&["check", "spec.toml"], folder.path());
+        assert!(said.contains(words) && said.trim_end().ends_with("\n1 mistake: nothing was run"), "{said}");
+    }
+}
+
+/// Windows editors leave marks; they are neither mistakes nor in the way of places.
+#[test]
+fn byte_order_marks_and_carriage_returns_do_not_matter() {
+    let folder = TempDir::new().unwrap();
+    let broken =
+        format!("\u{feff}{}", spec(GOOD).replace("n_heads = 2", "n_heads = 3").replace('\n', "\r\n"));
+    std::fs::write(folder.path().join("spec.toml"), broken).unwrap();
+    let said = case("marks", 1).indhead(&["check", "spec.toml"], folder.path());
+    assert!(said.contains("--> spec.toml:15:11\n"), "{said}");
+}
+
+/// What is wrong with the spec itself is on the command line.
+#[test]
+fn a_spec_that_is_not_there_has_a_neighbour() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("spec.toml"), spec(GOOD)).unwrap();
+    let said = case("missing", 1).indhead(&["check", "spce.toml"], folder.path());
+    assert!(said.contains("cannot read spce.toml") && said.contains("did you mean ./spec.toml?"), "{said}");
+    let said = case("folder", 1).indhead(&["check", "."], folder.path());
+    assert!(said.contains("that is a folder"), "{said}");
+}
