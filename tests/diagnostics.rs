@@ -1,11 +1,16 @@
 //! Broken specs as people write them: every mistake is found, in one pass, at its place, with the
 //! way out; nothing runs and nothing is left behind.
 
-#[path = "diagnostics/cases.rs"]
+#[path = "diagnostics/form.rs"]
 #[rustfmt::skip]
-mod cases;
+mod form;
+#[path = "diagnostics/good.rs"]
+mod good;
+#[path = "diagnostics/sense.rs"]
+#[rustfmt::skip]
+mod sense;
 
-use cases::GOOD;
+use good::GOOD;
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -19,6 +24,7 @@ pub struct Case {
     sets: Vec<String>,
 }
 
+/// A broken spec, before it is broken.
 pub fn case(name: &str, mistakes: usize) -> Case {
     let text = spec(GOOD);
     Case { name: spec(name), mistakes, text, files: Vec::new(), sets: Vec::new() }
@@ -132,21 +138,24 @@ fn judge(theme: &str, cases: Vec<Case>) {
 }
 
 macro_rules! themes {
-    ($($theme:ident),*) => {
-        $(#[test]
+    ($($module:ident: $($theme:ident),*;)*) => {
+        $($(#[test]
         fn $theme() {
-            judge(stringify!($theme), cases::$theme());
-        })*
+            judge(stringify!($theme), $module::$theme());
+        })*)*
     };
 }
 
-themes!(syntax, names, values, structure, analyses, datasets, set, extends);
+themes! {
+    form: syntax, names, values, structure;
+    sense: analyses, datasets, set, extends;
+}
 
 /// A machine with a GPU has other devices.
 #[test]
 #[cfg(not(feature = "cuda"))]
 fn devices() {
-    judge("devices", cases::devices());
+    judge("devices", sense::devices());
 }
 
 #[test]
