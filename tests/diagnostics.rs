@@ -175,9 +175,12 @@ fn the_good_spec_is_good() {
 fn a_spec_is_text() {
     let folder = TempDir::new().unwrap();
     let bytes: Vec<u8> = (0..=255).cycle().take(2048).collect();
+    let program = b"\x7fELF\0\0\n".repeat(99);
     let utf16: Vec<u8> = spec(GOOD).encode_utf16().flat_map(u16::to_le_bytes).collect();
     let utf16 = [vec![0xff, 0xfe], utf16].concat();
-    for (bytes, words) in [(bytes, "this is not UTF-8 text"), (utf16, "save it as UTF-8")] {
+    for (bytes, words) in
+        [(bytes, "not a text file"), (program, "not a text file"), (utf16, "save it as UTF-8")]
+    {
         std::fs::write(folder.path().join("spec.toml"), bytes).unwrap();
         let said = case("bytes", 1).indhead(&["check", "spec.toml"], folder.path());
         assert!(said.contains(words) && said.trim_end().ends_with("\n1 mistake: nothing was run"), "{said}");

@@ -123,7 +123,9 @@ fn every_committed_spec_plans_and_prints() {
     for entry in specs.read_dir().unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|ending| ending == "toml") {
-            let spec = Spec::parse(&path, std::fs::read(&path).unwrap(), &[]);
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with("# Claim: "), "{} begins with its claim", path.display());
+            let spec = Spec::parse(&path, text, &[]);
             let Planned { plan, findings } = plan(spec, &language(), EVIDENCE, "spec");
             assert!(
                 findings.diagnostics.is_empty(),

@@ -103,6 +103,10 @@ fn ids(arguments: &Arguments, tokenizer: &Tokenizer) -> Result<Vec<u32>, Failure
     if let Some(tokens) = &arguments.tokens {
         return Ok(tokens.clone());
     }
+    if !tokenizer.reads_text() {
+        let words = "error: this run reads token ids, not text\nhelp: use `--tokens 1,2,…`";
+        return Err(Failure::Usage(words.into()));
+    }
     let text = match (&arguments.text, &arguments.text_file) {
         (Some(text), _) => text.clone(),
         (None, Some(path)) => {

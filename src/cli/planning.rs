@@ -4,6 +4,7 @@ use super::{Failure, console};
 use crate::language::language;
 use crate::plan::{self, Plan, Planned};
 use crate::probes::verdict::EVIDENCE;
+use crate::report::Template;
 use crate::spec::{Findings, Spec, render};
 use std::path::Path;
 
@@ -30,9 +31,14 @@ pub fn plan_spec(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
 pub fn plan_text(path: &Path, bytes: Vec<u8>, sets: &[String]) -> Result<Ready, Failure> {
     let spec = Spec::parse(path, &bytes, sets);
     let stem = path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
-    let Planned { plan, findings } = plan::plan(spec, &language(), EVIDENCE, &stem);
+    let Planned { plan, mut findings } = plan::plan(spec, &language(), EVIDENCE, &stem);
     match plan {
         Some(plan) => {
+            let template = Template::find(&plan.report.template, Path::new(""));
+            if let Err(error) = template.and_then(|template| template.check()) {
+                findings.error("report.template", error.to_string(), "mend the template, or use \"report\"");
+                return Err(refuse(&findings));
+            }
             if !findings.diagnostics.is_empty() {
                 console::note(&render(&findings.diagnostics, &findings.sources, console::colours()));
             }

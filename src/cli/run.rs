@@ -73,11 +73,12 @@ pub fn run(arguments: Arguments) -> Outcome {
         if run.path.exists() {
             std::fs::remove_dir_all(&run.path).map_err(Error::write(&run.path))?;
         }
+        // First of all: it is what makes the folder a run, which can then be resumed or replaced.
+        run.write("plan.toml", plan.to_toml(Some(&findings)).as_bytes())?;
         run.write("spec.toml", &bytes)?;
         run.write("tokenizer.json", dataset.tokenizer().json())?;
         let n_parameters = (devices.n_parameters)(&plan)?;
         run.write_json("provenance.json", &provenance::provenance(&plan, &dataset, n_parameters))?;
-        run.write("plan.toml", plan.to_toml(Some(&findings)).as_bytes())?;
     }
     let mut watcher = Watcher::new(&plan, &dataset, &run, arguments.quiet)?;
     let trained = (devices.train)(&plan, &dataset, &run, resume, &mut watcher);
@@ -114,10 +115,13 @@ fn may_start(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> std::res
         return Ok(false);
     }
     if !arguments.resume {
-        let state = if run.done() { "has finished" } else { "was started, and did not finish" };
+        let (state, resume) = match run.done() {
+            true => ("has finished", ""),
+            false => ("was started, and did not finish", "`--resume` goes on with it, "),
+        };
         return Err(Failure::Usage(format!(
             "error: {path} exists: that run {state}\n\
-             help: `--resume` goes on with it, `--overwrite` replaces it, `--name` starts another"
+             help: {resume}`--overwrite` replaces it, `--name` starts another"
         )));
     }
     let named = |name: &str, plan| Compared { name: name.into(), plan, record: None };
@@ -146,7 +150,19 @@ fn catch_up(plan: &Plan, run: &RunDirectory, observer: &mut Observer<'_>) -> Res
 
 fn go_on(arguments: &Arguments, run: &RunDirectory) -> String {
     let step = run.checkpoints().last().copied().unwrap_or(0);
-    let again: Vec<String> = std::env::args().filter(|a| a != "--overwrite" && a != "--resume").collect();
+    let again: Vec<String> = std::env::args()
+        .filter(|a| a != "--overwrite" && a != "--resume")
+        .map(|a| shell_quoted(&a))
+        .collect();
     debug_assert!(!again.is_empty() || arguments.spec.is_none());
     format!("interrupted: the state after step {step} is saved\ngo on with: {} --resume", again.join(" "))
+}
+
+/// An argument as a shell takes it.
+fn shell_quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    match !argument.is_empty() && argument.chars().all(plain) {
+        true => argument.to_string(),
+        false => format!("'{}'", argument.replace('\'', "'\\''")),
+    }
 }

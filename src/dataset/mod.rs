@@ -36,10 +36,13 @@ pub struct DatasetKind {
 #[derive(Debug)]
 pub enum Source {
     /// Documents of text, tokenised into a store; given the plan's seed.
-    Documents(fn(&Chosen, u64, &mut dyn FnMut(Event)) -> Result<Box<dyn Documents>>),
+    Documents(OpenDocuments),
     /// A sequence of so many tokens, made from a stream.
     Sequences(fn(&Plan, &mut Stream, usize) -> Vec<usize>),
 }
+
+/// Opens the documents of a dataset, given its table and the plan's seed.
+pub type OpenDocuments = fn(&Chosen, u64, &mut dyn FnMut(Event)) -> Result<Box<dyn Documents>>;
 
 /// What was read, for provenance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +77,7 @@ pub struct Dataset {
 
 #[derive(Debug)]
 enum From {
-    Store(Store),
+    Store(Box<Store>),
     Sequences(fn(&Plan, &mut Stream, usize) -> Vec<usize>),
 }
 
@@ -143,7 +146,7 @@ impl Dataset {
             ..store.facts.summary.clone()
         };
         let frequencies = store.facts.frequencies.clone();
-        Ok(Dataset { plan, tokenizer, summary, frequencies, from: From::Store(store) })
+        Ok(Dataset { plan, tokenizer, summary, frequencies, from: From::Store(Box::new(store)) })
     }
 
     /// Text to tokens and back.

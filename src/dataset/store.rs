@@ -265,7 +265,7 @@ impl<'a> Writer<'a> {
     fn write(mut self, events: &mut dyn FnMut(Event)) -> Result<Facts> {
         let documents = self.documents;
         let total: u64 = (0..documents.count()).map(|i| documents.size(i)).sum();
-        let mut done = 0;
+        let (mut done, mut passed_over) = (0, None);
         for group in groups(documents) {
             done += group.clone().map(|i| documents.size(i)).sum::<u64>();
             let read = |i: usize| match documents.read(i) {
@@ -278,11 +278,18 @@ impl<'a> Writer<'a> {
                     Ok((ids, document)) => self.document(&ids, &document)?,
                     Err(why) => {
                         self.facts.summary.skipped += 1;
-                        events(Event::Warning(format!("passed over: {why}")));
+                        passed_over.get_or_insert(why);
                     }
                 }
             }
             events(Event::Progress { what: "tokenising", done, total });
+        }
+        if let Some(why) = passed_over {
+            let count = self.facts.summary.skipped;
+            events(Event::Warning(format!(
+                "passed over {count} of {} files, first {why}",
+                documents.count()
+            )));
         }
         if self.facts.summary.documents == 0 {
             return Err(Error::message(documents.nothing()));

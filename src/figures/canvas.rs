@@ -1,7 +1,7 @@
 //! A page to draw on, in CSS pixels from the top left, written as SVG by plotters.
 //!
 //! Shapes are collected first and drawn at the end, so drawing code has no errors to pass on.
-//! plotters' coordinates are whole numbers: the page is drawn [`FINE`] times larger than it is
+//! plotters' coordinates are whole numbers: the page is drawn `FINE` times larger than it is
 //! shown. Every text is placed by hand and never measured by a font: plotters without a font
 //! only guesses, and so do we (see [`super::text::width`]), generously.
 

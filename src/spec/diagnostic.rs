@@ -64,12 +64,19 @@ impl Diagnostic {
     }
 }
 
+/// More than anyone reads: a file that is no spec at all can have thousands.
+const MOST_SHOWN: usize = 50;
+
 /// Renders diagnostics in the order of their places, `file:line:column` and caret included.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
     ordered.sort_by_key(|d| (d.span.source, d.span.range.start));
-    let blocks: Vec<String> = ordered.iter().map(|d| render_one(d, sources, &renderer)).collect();
+    let shown = ordered.iter().take(MOST_SHOWN);
+    let mut blocks: Vec<String> = shown.map(|d| render_one(d, sources, &renderer)).collect();
+    if ordered.len() > MOST_SHOWN {
+        blocks.push(format!("… and {} more", ordered.len() - MOST_SHOWN));
+    }
     blocks.join("\n\n")
 }
 

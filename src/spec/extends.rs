@@ -48,13 +48,11 @@ pub fn layer(path: &Path, bytes: &[u8], above: &mut Vec<PathBuf>, findings: &mut
     }
 }
 
-/// The file that is extended and its bytes; else what is wrong and what would be right, if that is
-/// not yet said.
-fn base(
-    folder: &Path,
-    value: &Value,
-    above: &[PathBuf],
-) -> Result<(PathBuf, Vec<u8>), Option<(String, String)>> {
+/// What is wrong and what would be right, if that is not yet said.
+type Wrong = Option<(String, String)>;
+
+/// The file that is extended, and its bytes.
+fn base(folder: &Path, value: &Value, above: &[PathBuf]) -> Result<(PathBuf, Vec<u8>), Wrong> {
     let written = match value {
         Value::Text(written) if !written.is_empty() => written,
         Value::Unreadable => return Err(None),

@@ -21,14 +21,14 @@ const NEVER_CLOSED: &str = "what opens here is never closed";
 /// Reads a text as TOML; its mistakes go to the findings.
 pub fn parse(bytes: &[u8], source: usize, findings: &mut Findings) -> Tree {
     let text = findings.sources.0[source].text.clone();
-    if let Err(error) = std::str::from_utf8(bytes) {
-        let at = error.valid_up_to();
+    let no_text = std::str::from_utf8(bytes).err().map(|error| error.valid_up_to());
+    if let Some(at) = no_text.or_else(|| text.find('\0')) {
         let help = match bytes {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16: save it as UTF-8",
-            _ => "a spec is a text file, in UTF-8",
+            _ => "a spec is written in TOML, in UTF-8",
         };
         let span = Span { source, range: at..at };
-        findings.diagnostics.push(Diagnostic::error("", span, "this is not UTF-8 text").help(help));
+        findings.diagnostics.push(Diagnostic::error("", span, "this is not a text file").help(help));
         findings.incomplete = true;
         return Tree::default();
     }

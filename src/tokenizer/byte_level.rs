@@ -26,11 +26,6 @@ pub fn byte(character_: char) -> Option<u8> {
     u8::try_from(byte).ok()
 }
 
-/// A text in stand-ins.
-pub fn encode(text: &str) -> String {
-    text.bytes().map(character).collect()
-}
-
 /// What a token in stand-ins says; bytes that are not whole characters read `<0xE2>`. A token
 /// that has other characters is not in stand-ins, and says itself.
 pub fn decode(token: &str) -> String {
@@ -49,6 +44,10 @@ pub fn decode(token: &str) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    fn encode(text: &str) -> String {
+        text.bytes().map(character).collect()
+    }
 
     #[test]
     fn stand_ins_are_those_of_the_tokenizers_crate() {

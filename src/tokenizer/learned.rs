@@ -7,6 +7,9 @@ use crate::plan::Chosen;
 use std::fs;
 use std::path::Path;
 
+/// Gives about so many bytes of a dataset's text.
+pub type Sample<'a> = dyn FnMut(u64, &mut dyn FnMut(Event)) -> Result<Vec<String>> + 'a;
+
 /// The tokenizer of a plan. A learned one is kept in the cache under what it was learned from;
 /// `identity` names the dataset without its text having been read, so that a tokenizer that is
 /// there already needs no sample.
@@ -17,7 +20,7 @@ pub fn learned(
     chosen: &Chosen,
     cache: &Path,
     identity: blake3::Hash,
-    sample: &mut dyn FnMut(u64, &mut dyn FnMut(Event)) -> Result<Vec<String>>,
+    sample: &mut Sample<'_>,
     events: &mut dyn FnMut(Event),
 ) -> Result<Tokenizer> {
     let learn = match kind(chosen)?.make {

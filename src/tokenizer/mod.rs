@@ -10,6 +10,7 @@ mod ids;
 mod json;
 mod learned;
 
+pub use bpe::train as train_bpe;
 pub use learned::learned;
 
 use crate::error::{Error, Result};

@@ -47,7 +47,7 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
     let mut heads = Table::new("heads", HEAD_COLUMNS);
     let mut found: Vec<InductionHead> = Vec::new();
     let mut shifted: Vec<ShiftedHead> = Vec::new();
-    let mut complete = true;
+    let mut complete = !evidence.heads().is_empty();
     for head in evidence.heads() {
         let (layer, index) = head;
         let random = score(random, head, last_step);
@@ -220,7 +220,7 @@ mod tests {
             analysis("ablation", "tokens = \"random\"", heads([3.0; 4])),
         ];
         assert_eq!(verdict(&early, &thresholds, 31).verdict, Outcome::Inconclusive);
-        assert_eq!(verdict(&[], &thresholds, LAST).verdict, Outcome::NotFound);
+        assert_eq!(verdict(&[], &thresholds, LAST).verdict, Outcome::Inconclusive);
     }
 
     #[test]

@@ -59,10 +59,11 @@ pub fn summary(
             first.layer, first.head, first.attention, first.offset, first.ablation,
         ),
         (Outcome::NotFound, ..) => format!(
-            "No head is an induction head: the strongest prefix matching is {strongest:.2}, and {:.2} is needed \
+            "No head is an induction head: the strongest prefix matching is {strongest:.3}, and {:.2} is needed \
              together with a rise of {:.2} nats when the head is removed.",
             thresholds.prefix_matching, thresholds.ablation,
         ),
+        _ if heads.rows.is_empty() => "The model has no attention heads that were measured.".into(),
         _ => "The evidence is incomplete: prefix matching and ablation have to be measured at the last checkpoint."
             .into(),
     }
