@@ -187,6 +187,15 @@ fn a_spec_is_text() {
     }
 }
 
+/// Nobody reads a hundred complaints.
+#[test]
+fn nonsense_is_told_so_in_short() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("spec.toml"), "] nonsense [\n".repeat(400)).unwrap();
+    let said = case("nonsense", 1).indhead(&["check", "spec.toml"], folder.path());
+    assert!(said.lines().count() < 200, "{said}");
+}
+
 /// Windows editors leave marks; they are neither mistakes nor in the way of places.
 #[test]
 fn byte_order_marks_and_carriage_returns_do_not_matter() {

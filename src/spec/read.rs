@@ -211,22 +211,27 @@ impl Reader<'_> {
         for entry in tree.entries.iter().filter(|e| !names.contains(&e.key.as_str())) {
             let message = format!("{} has no key `{}`", called(path), entry.key);
             let mut diagnostic = Diagnostic::error(&join(path, &entry.key), entry.key_span.clone(), message);
+            let near = nearest(&entry.key, names.iter().copied());
             let homes = self.language.homes(&entry.key, &entry.node);
             if !homes.is_empty() {
                 let help = format!("`{}` belongs {}", entry.key, homes.join(", or "));
                 diagnostic = diagnostic.label("not here").help(help);
-            } else if let Some(near) = nearest(&entry.key, names.iter().copied()) {
+            } else if let Some(near) = near {
                 diagnostic = diagnostic.label(format!("did you mean `{near}`?"));
                 self.findings.incomplete |= near == super::EXTENDS.name;
-                let is_table = |entry: &Entry| matches!(entry.node.value, Value::Table(_));
-                let free = tree.get(near).is_none_or(|right| is_table(right) && is_table(entry));
-                if free && meant.iter().all(|(name, _)| *name != near) {
-                    meant.push((near, entry));
-                }
             } else if let Some(meant) = self.language.meant(&entry.key) {
                 diagnostic = diagnostic.help(meant);
             }
-            self.report(diagnostic.help(format!("keys here: {}", names.join(", "))));
+            let is_table = |entry: &Entry| matches!(entry.node.value, Value::Table(_));
+            let free = |near: &&str| tree.get(near).is_none_or(|right| is_table(right) && is_table(entry));
+            let unclaimed = |near: &&str| meant.iter().all(|(name, _)| name != near);
+            if let Some(near) = near.filter(|near| homes.is_empty() && free(near) && unclaimed(near)) {
+                meant.push((near, entry));
+            }
+            // What stands on a line that is no TOML may be anything.
+            if !matches!(entry.node.value, Value::Unreadable) {
+                self.report(diagnostic.help(format!("keys here: {}", names.join(", "))));
+            }
         }
         meant
     }

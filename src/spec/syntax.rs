@@ -33,8 +33,12 @@ pub fn parse(bytes: &[u8], source: usize, findings: &mut Findings) -> Tree {
         return Tree::default();
     }
     let mut broken = Broken { text: &text, rest: text.clone(), lines: BTreeSet::new(), lost: false };
+    let most = findings.diagnostics.len() + MOST;
     for _ in 0..3 * MOST {
         let Some((place, message, damage)) = broken.next() else { break };
+        if findings.diagnostics.len() == most {
+            break;
+        }
         if !broken.lines.contains(&broken.line(place.start).start) {
             findings.diagnostics.push(explained(&message, &text, Span { source, range: place }));
         }

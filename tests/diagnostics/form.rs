@@ -20,6 +20,8 @@ pub fn syntax() -> Vec<Case> {
         case("bad escape", 1).edit("'base'", "'ba\\se'"),
         case("comma", 1).edit("seed = 0", "seed = 0,"),
         case("and meaning", 2).edit("seed = 0", "seed = ").edit("n_heads = 2", "n_heads = 3"),
+        case("prose", 1).edit("[tokenizer]", "Now the tokenizer.\n[tokenizer]"),
+        case("misspelt and broken", 1).edit("d_model = 64", "dmodel = 6 4"),
         case("json", 1).text("{'name': 'x', 'seed': 3}"),
         case("tokens suffix", 1).edit("tokens = 2_000_000", "tokens = 6M"),
         case("comma number", 1).edit("tokens = 2_000_000", "tokens = 6,000,000"),
