@@ -1,6 +1,7 @@
 //! Broken specs as people write them: every mistake is found, in one pass, at its place, with the
 //! way out; nothing runs and nothing is left behind.
 
+mod common;
 #[path = "diagnostics/form.rs"]
 #[rustfmt::skip]
 mod form;
@@ -11,6 +12,8 @@ mod good;
 mod sense;
 
 use good::GOOD;
+use indhead::plan::Planned;
+use indhead::spec::render;
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -184,6 +187,36 @@ fn a_spec_is_text() {
         std::fs::write(folder.path().join("spec.toml"), bytes).unwrap();
         let said = case("bytes", 1).indhead(&["check", "spec.toml"], folder.path());
         assert!(said.contains(words) && said.trim_end().ends_with("\n1 mistake: nothing was run"), "{said}");
+    }
+}
+
+/// Whatever a slip of the hand does to a spec, it plans or something is said, at a place.
+#[test]
+fn any_slip_of_the_hand_is_survived() {
+    let good: Vec<char> = spec(GOOD).chars().collect();
+    let mut state = 1u64;
+    let mut below = |n: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % n
+    };
+    for _ in 0..3000 {
+        let mut text = good.clone();
+        for _ in 0..=below(3) {
+            let (from, to) = (below(text.len()), below(text.len()));
+            match below(5) {
+                0 => drop(text.remove(from)),
+                1 => drop(text.drain(from..text.len().min(from + below(40)))),
+                2 => text.insert(to, text[from]),
+                3 => text.insert(from, ['"', '[', '{', '=', '\n', '#', '.', 'é', '-', '9'][below(10)]),
+                _ => text.swap(from, to),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        let Planned { plan, findings } = common::planned(&text, &[]);
+        assert_eq!(plan.is_none(), findings.failed(), "{text}");
+        let said = render(&findings.diagnostics, &findings.sources, false);
+        assert_eq!(said.matches("--> test.toml:").count(), findings.diagnostics.len(), "{said}\n{text}");
+        assert!(!said.contains("this is a bug"), "{said}\n{text}");
     }
 }
 

@@ -70,7 +70,10 @@ impl Broken<'_> {
     /// The first mistake in the rest: where it is, what it is, and what has to be taken out.
     fn next(&self) -> Option<(Range<usize>, String, Range<usize>)> {
         let (document, errors) = DeTable::parse_recoverable(&self.rest);
-        let at = |error: &toml::de::Error| error.span().unwrap_or(0..0);
+        let at = |error: &toml::de::Error| {
+            let span = error.span().unwrap_or(0..0);
+            self.whole(span.start)..self.whole(span.end)
+        };
         let first = errors.iter().min_by_key(|error| at(error).start)?;
         let place = at(first);
         let Some(value) = around(document.get_ref(), place.start, self.line(place.start).start) else {
@@ -81,15 +84,21 @@ impl Broken<'_> {
         };
         match errors.iter().filter(open).any(|error| value.contains(&at(error).start.saturating_sub(1))) {
             true => {
-                let opening = value.start..value.start + 1;
+                let opening = self.whole(value.start)..self.whole(value.start + 1);
                 Some((opening.clone(), NEVER_CLOSED.into(), opening))
             }
             false => Some((place, first.message().into(), value)),
         }
     }
 
+    /// The parser counts bytes, and may stop in the middle of a character.
+    fn whole(&self, at: usize) -> usize {
+        (0..=at).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0)
+    }
+
     /// The line that a place is on, without its end.
     fn line(&self, at: usize) -> Range<usize> {
+        let at = self.whole(at);
         let start = self.text[..at].rfind('\n').map_or(0, |i| i + 1);
         start..self.text[at..].find('\n').map_or(self.text.len(), |i| at + i)
     }
