@@ -26,7 +26,7 @@ impl Resolver<'_> {
                 let other = ("training.steps", "`steps` says it too");
                 findings.clash("training.tokens", message, other, "keep one of them");
             }
-            (false, false) if !findings.incomplete => {
+            (false, false) if findings.lacks("tokens") && findings.lacks("steps") => {
                 let message = "`training` does not say how long to train";
                 findings.error(
                     "training.tokens",

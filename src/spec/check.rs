@@ -3,7 +3,7 @@
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::source::{Sources, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where keys and values were written, by dotted path (`architecture.blocks.1.n_heads`).
 #[derive(Debug, Clone, Default)]
@@ -54,12 +54,19 @@ pub struct Findings {
     pub sources: Sources,
     /// Whether a part could not be read at all: what is not there may stand in it.
     pub incomplete: bool,
+    /// Keys that were written where they do not belong, and so may be missing where they do.
+    pub misplaced: BTreeSet<String>,
 }
 
 impl Findings {
     /// Whether any of them stops the program.
     pub fn failed(&self) -> bool {
         self.errors_under("") > 0
+    }
+
+    /// Whether a key that is not there is missing, as far as can be known.
+    pub fn lacks(&self, key: &str) -> bool {
+        !self.incomplete && !self.misplaced.contains(key)
     }
 
     /// How many mistakes were reported at a path or below it.

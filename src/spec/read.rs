@@ -12,14 +12,21 @@ use super::wrong;
 
 /// Reads the whole tree; the result lacks the keys that were wrong.
 pub fn read(root: &Tree, language: &Language, findings: &mut Findings) -> toml::Table {
-    let mut reader = Reader { language, findings };
+    let mut reader = Reader { language, findings, missing: Vec::new() };
     let start = Span { source: 0, range: 0..0 };
-    reader.table(root, &start, &[language.top], "")
+    let read = reader.table(root, &start, &[language.top], "");
+    let missing = std::mem::take(&mut reader.missing);
+    let lacking = missing.into_iter().filter(|(key, _)| findings.lacks(key)).map(|(_, missing)| missing);
+    let lacking: Vec<Diagnostic> = lacking.collect();
+    findings.diagnostics.extend(lacking);
+    read
 }
 
 struct Reader<'a> {
     language: &'a Language,
     findings: &'a mut Findings,
+    /// What is missing, unless it turns out to stand elsewhere.
+    missing: Vec<(&'static str, Diagnostic)>,
 }
 
 impl Reader<'_> {
@@ -43,6 +50,8 @@ impl Reader<'_> {
                     self.value(&entry.node, &key.ty, &at)
                 }
                 (Some(entry), Some(other), _) => {
+                    // Lists replace one another: part of one may be out of sight.
+                    self.findings.incomplete = true;
                     let mut both = entry.clone();
                     both.node.lay(other.node.clone());
                     self.place(&at, &both);
@@ -60,10 +69,7 @@ impl Reader<'_> {
         read
     }
 
-    fn missing(&mut self, key: &Key, span: &Span, path: &str) {
-        if self.findings.incomplete {
-            return;
-        }
+    fn missing(&mut self, key: &'static Key, span: &Span, path: &str) {
         let at = join(path, key.name);
         let written = match &key.ty {
             Type::Table(_) | Type::Kind(_) => format!("[{at}]"),
@@ -72,7 +78,7 @@ impl Reader<'_> {
         };
         let message = format!("{} has no `{}`", called(path), key.name);
         let help = format!("add `{written}`, {}: {}", key.ty.describe(), key.doc);
-        self.report(Diagnostic::error(&at, span.clone(), message).help(help));
+        self.missing.push((key.name, Diagnostic::error(&at, span.clone(), message).help(help)));
     }
 
     /// A default is written in TOML like any value; it has no place.
@@ -130,7 +136,7 @@ impl Reader<'_> {
         read.into_iter().map(|item| item.or(unread.clone())).collect::<Option<Vec<_>>>().map(Into::into)
     }
 
-    fn kind(&mut self, tree: &Tree, span: &Span, choice: &Choice, path: &str) -> Option<toml::Value> {
+    fn kind(&mut self, tree: &Tree, span: &Span, choice: &'static Choice, path: &str) -> Option<toml::Value> {
         let (word, kind) = self.picked(tree, span, choice, path)?;
         let rest = tree.entries.iter().filter(|e| Some(e.key.as_str()) != word).cloned();
         let rest = Tree { entries: rest.collect() };
@@ -145,7 +151,7 @@ impl Reader<'_> {
         &mut self,
         tree: &'t Tree,
         span: &Span,
-        choice: &Choice,
+        choice: &'static Choice,
         path: &str,
     ) -> Option<(Option<&'t str>, &'static Kind)> {
         let kinds = self.language.kinds(choice.registry);
@@ -159,13 +165,15 @@ impl Reader<'_> {
             if let Some(name) = choice.default {
                 return Some((None, self.language.kind(choice.registry, name)?));
             }
-            if !self.findings.incomplete {
-                let message = format!("{} has no `{}`", called(path), choice.word);
-                let help = format!("add `{} = …`: {}", choice.word, one_of(&names));
-                self.report(Diagnostic::error(&at, span.clone(), message).help(help));
-            }
+            let message = format!("{} has no `{}`", called(path), choice.word);
+            let help = format!("add `{} = …`: {}", choice.word, one_of(&names));
+            self.missing.push((choice.word, Diagnostic::error(&at, span.clone(), message).help(help)));
             return None;
         };
+        if matches!(entry.node.value, Value::Unreadable) {
+            self.place(&at, entry);
+            return None;
+        }
         if entry.key != choice.word {
             let message = format!("{} has no key `{}`", called(path), entry.key);
             let diagnostic = Diagnostic::error(&join(path, &entry.key), entry.key_span.clone(), message);
@@ -175,7 +183,6 @@ impl Reader<'_> {
         let span = entry.node.span.clone();
         let name = match &entry.node.value {
             Value::Text(name) => name,
-            Value::Unreadable => return None,
             other => {
                 let (word, registry, found) = (choice.word, choice.registry, other.describe());
                 let message = format!("`{word}` must be the name of a {registry}, found {found}");
@@ -214,6 +221,7 @@ impl Reader<'_> {
             let near = nearest(&entry.key, names.iter().copied());
             let homes = self.language.homes(&entry.key, &entry.node);
             if !homes.is_empty() {
+                self.findings.misplaced.insert(entry.key.clone());
                 let help = format!("`{}` belongs {}", entry.key, homes.join(", or "));
                 diagnostic = diagnostic.label("not here").help(help);
             } else if let Some(near) = near {
@@ -225,8 +233,12 @@ impl Reader<'_> {
             let is_table = |entry: &Entry| matches!(entry.node.value, Value::Table(_));
             let free = |near: &&str| tree.get(near).is_none_or(|right| is_table(right) && is_table(entry));
             let unclaimed = |near: &&str| meant.iter().all(|(name, _)| name != near);
-            if let Some(near) = near.filter(|near| homes.is_empty() && free(near) && unclaimed(near)) {
-                meant.push((near, entry));
+            if let Some(near) = near.filter(|_| homes.is_empty()) {
+                match free(&near) && unclaimed(&near) {
+                    true => meant.push((near, entry)),
+                    // A part of a list, it may be.
+                    false => self.findings.incomplete |= matches!(entry.node.value, Value::List(_)),
+                }
             }
             // What stands on a line that is no TOML may be anything.
             if !matches!(entry.node.value, Value::Unreadable) {

@@ -110,21 +110,23 @@ impl Broken<'_> {
         let mut end = self.line(damage.end.max(damage.start)).end;
         let line = &self.rest[first.clone()];
         let indent = line.len() - line.trim_start().len();
-        if line[indent..].starts_with('[') {
+        let header = line.trim_end().ends_with(']') && !line.contains(['=', ':']);
+        if header || line[indent..].starts_with('[') {
             let next = self.rest[end..].find("\n[").map_or(self.rest.len(), |i| end + i);
             end = next.max(end);
         }
         let is_key = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         let key = line[indent..].find(|c| !is_key(c)).map_or(line.len(), |i| indent + i);
-        let keep = key > indent && key + 2 <= line.len() && !self.lines.contains(&first.start);
+        let keep = !header && key > indent && key + 2 <= line.len() && !self.lines.contains(&first.start);
+        let clean = line[key..].is_empty() || line[key..].starts_with([' ', '\t', '=', ':']);
         let kept = if keep { format!("{}=0", &line[..key]) } else { String::new() };
         let blank = |byte: u8| if byte == b'\n' { '\n' } else { ' ' };
         let blanked: String = self.rest.bytes().take(end).skip(first.start + kept.len()).map(blank).collect();
         let lines = self.rest[first.start..end].match_indices('\n').map(|(i, _)| first.start + i + 1);
         self.lines.extend(std::iter::once(first.start).chain(lines));
         self.rest.replace_range(first.start..end, &(kept + &blanked));
-        // A line of two keys, or of none.
-        self.lost |= !keep || self.text[first.start..end].matches('=').count() > 1;
+        // A line of two keys, of none, or of half a one.
+        self.lost |= !keep || !clean || self.text[first.start..end].matches('=').count() > 1;
     }
 
     /// What stands on a line that was touched is unknown.
@@ -176,6 +178,8 @@ fn explained(message: &str, text: &str, span: Span) -> Diagnostic {
     };
     let help = if unquoted && word.starts_with(char::is_alphabetic) {
         format!("text goes in quotes: \"{word}\"")
+    } else if message.starts_with("key with no value") && line.ends_with(']') {
+        "a table opens with `[name]`, each of a list of tables with `[[name]]`".into()
     } else if message.starts_with("key with no value") {
         "write `key = value`".into()
     } else if message.starts_with("duplicate key") && text.contains(&format!("[{line}]")) {

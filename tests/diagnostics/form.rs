@@ -20,6 +20,8 @@ pub fn syntax() -> Vec<Case> {
         case("bad escape", 1).edit("'base'", "'ba\\se'"),
         case("comma", 1).edit("seed = 0", "seed = 0,"),
         case("and meaning", 2).edit("seed = 0", "seed = ").edit("n_heads = 2", "n_heads = 3"),
+        case("header without its bracket", 1).edit("[training]", "training]"),
+        case("half a key", 1).edit("kernel_size", "ker,nel_size"),
         case("prose", 1).edit("[tokenizer]", "Now the tokenizer.\n[tokenizer]"),
         case("misspelt and broken", 1).edit("d_model = 64", "dmodel = 6 4"),
         case("json", 1).text("{'name': 'x', 'seed': 3}"),
@@ -130,6 +132,8 @@ pub fn structure() -> Vec<Case> {
         case("training double bracket", 1).edit("[training]", "[[training]]"),
         case("blocks top", 1).edit("[[architecture.blocks]]", "[[blocks]]"),
         case("no training table", 1).edit(TRAINING, ""),
+        case("one block misspelt", 1).edit("[[architecture.blocks]]\nkind = 'attention'", "[[architecture.blocs]]\nkind = 'attention'"),
+        case("no header", 3).edit("[architecture]\n", ""),
         case("blocks empty", 1)
             .text("[architecture]\nd_model=64\nn_ctx=128\nblocks=[]\n[dataset]\nkind='stories'\n[training]\nsteps=10\n"),
         case("no arch", 1).text("[dataset]\nkind='stories'\n[training]\nsteps=10\n"),
