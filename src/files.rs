@@ -71,6 +71,7 @@ pub fn cache_folder() -> PathBuf {
     own.or_else(xdg).or_else(home).unwrap_or_else(|| PathBuf::from(".indhead-cache"))
 }
 
+#[allow(clippy::disallowed_methods, reason = "paths are the only thing that is looked up")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }

@@ -214,7 +214,7 @@ fn a_wrong_spec_costs_nothing_that_was_there_before() {
     fs::write(bench.path().join("wrong.toml"), text).unwrap();
     let said = bench.bad(&["run", "wrong.toml"], 2);
     assert!(said.contains("wrong.toml:6:8") && said.contains("did you mean \"attention\"?"), "{said}");
-    assert!(said.contains("wrong.toml:11:1") && said.contains("2 mistakes"), "{said}");
+    assert!(said.contains("wrong.toml:11:1") && said.contains("3 mistakes"), "{said}");
     let long = format!("analyses.1.text={}", "many words ".repeat(60));
     let said = bench.bad(&["run", "tiny.toml", "--set", &long], 2);
     assert!(said.contains("n_ctx is 32"), "{said}");

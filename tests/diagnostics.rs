@@ -1,163 +1,252 @@
-//! What is said of wrong specs: one mistake a case, each where it stands, all of them snapshotted.
+//! Broken specs as people write them: every mistake is found, in one pass, at its place, with the
+//! way out; nothing runs and nothing is left behind.
 
 mod common;
+#[path = "diagnostics/form.rs"]
+#[rustfmt::skip]
+mod form;
+#[path = "diagnostics/good.rs"]
+mod good;
+#[path = "diagnostics/sense.rs"]
+#[rustfmt::skip]
+mod sense;
 
-use std::fmt::Write;
+use good::GOOD;
+use indhead::plan::Planned;
+use indhead::spec::render;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
 
-const GOOD: &str = r#"name = "good"
+/// A broken spec.
+pub struct Case {
+    name: String,
+    mistakes: usize,
+    text: String,
+    files: Vec<(&'static str, String)>,
+    sets: Vec<String>,
+}
 
-[architecture]
-d_model = 64
-n_ctx = 128
+/// A broken spec, before it is broken.
+pub fn case(name: &str, mistakes: usize) -> Case {
+    let text = spec(GOOD);
+    Case { name: spec(name), mistakes, text, files: Vec::new(), sets: Vec::new() }
+}
 
-[[architecture.blocks]]
-kind = "conv1d"
-kernel_size = 2
+/// Single quotes stand for double ones: what is to be read here then has no backslashes.
+fn spec(text: &str) -> String {
+    text.replace('\'', "\"")
+}
 
-[[architecture.blocks]]
-kind = "attention"
-n_heads = 2
+impl Case {
+    /// The good spec with something replaced.
+    fn edit(mut self, from: &str, to: &str) -> Case {
+        let (from, to) = (spec(from), spec(to));
+        assert!(self.text.contains(&from), "{}: there is no {from:?}", self.name);
+        self.text = self.text.replacen(&from, &to, 1);
+        self
+    }
 
-[tokenizer]
-kind = "bpe"
-d_vocab = 512
+    /// The good spec with something at its end.
+    fn add(mut self, text: &str) -> Case {
+        self.text += &spec(text);
+        self
+    }
 
-[dataset]
-kind = "stories"
+    /// Another spec altogether.
+    fn text(mut self, text: &str) -> Case {
+        self.text = spec(text);
+        self
+    }
 
-[training]
-tokens = 100_000
-batch_size = 16
-optimizer = { kind = "adamw", lr = 1e-2 }
+    /// A file beside the spec, or with a slash at its end a folder.
+    fn file(mut self, name: &'static str, text: &str) -> Case {
+        self.files.push((name, spec(text)));
+        self
+    }
 
-[[analyses]]
-probe = "conv_weights"
-"#;
+    fn set(mut self, set: &str) -> Case {
+        self.sets.push(spec(set));
+        self
+    }
 
-/// `(name, what is replaced in the good spec, by what)`; an empty pattern appends.
-const EDITS: &[(&str, &str, &str)] = &[
-    ("unknown kind of block", "\"attention\"", "\"atention\""),
-    ("unknown kind of dataset", "\"stories\"", "\"storys\""),
-    ("unknown probe", "\"conv_weights\"", "\"attention_maps\""),
-    ("misspelt key", "n_heads", "n_head"),
-    ("unknown key", "kernel_size = 2", "kernel_size = 2\ndilation = 2"),
-    ("key of another kind", "n_heads = 2", "n_heads = 2\nkernel_size = 2"),
-    ("key of another table", "batch_size = 16", "batch_size = 16\nlr = 1e-2"),
-    ("top-level key after a table", "n_ctx = 128", "n_ctx = 128\nseed = 3"),
-    ("misspelt table", "[training]", "[trainng]"),
-    ("text for a number", "d_model = 64", "d_model = \"64\""),
-    ("fraction for a whole number", "d_model = 64", "d_model = 64.5"),
-    ("number too large", "d_model = 64", "d_model = 99999999999999999999"),
-    ("a date", "name = \"good\"", "name = \"good\"\nseed = 2026-11-24"),
-    ("text for a table", "{ kind = \"adamw\", lr = 1e-2 }", "\"adamw\""),
-    ("one table for a list", "[[analyses]]", "[analyses]"),
-    ("no kind", "kind = \"conv1d\"\n", ""),
-    ("kind for probe", "probe = \"conv_weights\"", "kind = \"conv_weights\""),
-    ("word for a flag", "kernel_size = 2", "kernel_size = 2\ndepthwise = \"yes\""),
-    ("misspelt word", "n_ctx = 128", "n_ctx = 128\npositions = \"Rotery\""),
-    ("heads that do not divide", "n_heads = 2", "n_heads = 7"),
-    ("odd rotary head", "n_heads = 2", "n_heads = 2\nd_head = 15\npositions = \"rotary\""),
-    ("learned positions on a block", "n_heads = 2", "n_heads = 2\npositions = \"learned\""),
-    ("kernel longer than the context", "kernel_size = 2", "kernel_size = 129"),
-    ("negative rate", "lr = 1e-2", "lr = -1e-2"),
-    ("a rate that is no number", "lr = 1e-2", "lr = nan"),
-    ("absurd rate", "lr = 1e-2", "lr = 1e3"),
-    ("vocabulary without bytes", "d_vocab = 512", "d_vocab = 100"),
-    ("missing path", "kind = \"stories\"", "kind = \"text\"\npath = \"/no/such/folder\""),
-    ("unset variable", "kind = \"stories\"", "kind = \"text\"\npath = \"$NO_SUCH_VARIABLE/x\""),
-    ("bad pattern", "kind = \"stories\"", "kind = \"text\"\npath = \"/\"\ninclude = [\"a[\"]"),
-    ("token ids from a tokenizer of text", "\"stories\"", "\"repeated_random\""),
-    ("text from a tokenizer of token ids", "\"bpe\"", "\"ids\""),
-    ("shares above one", "\"stories\"", "\"stories\"\nrepeat = { passages = 0.7, random = 0.7 }"),
-    ("period upside down", "\"stories\"", "\"stories\"\nrepeat = { period = [40, 3] }"),
-    ("period too long", "\"stories\"", "\"stories\"\nrepeat = { period = [4, 65] }"),
-    ("two budgets", "tokens = 100_000", "tokens = 100_000\nsteps = 4"),
-    ("no budget", "tokens = 100_000\n", ""),
-    ("budget below a batch", "tokens = 100_000", "tokens = 20"),
-    ("no such device", "batch_size = 16", "batch_size = 16\ndevice = \"cuda\""),
-    ("precision of another device", "batch_size = 16", "batch_size = 16\nprecision = \"bf16\""),
-    ("duplicate id", "", "[[analyses]]\nprobe = \"conv_weights\"\n"),
-    ("id that is no file's name", "", "[[analyses]]\nprobe = \"ablation\"\nid = \"a/b\"\n"),
-    ("probe of another architecture", "kind = \"conv1d\"\nkernel_size = 2", "kind = \"mlp\""),
-    ("unknown head", "", "[[analyses]]\nprobe = \"attention_map\"\ntext = \"a\"\nhead = \"1.2\"\n"),
-    (
-        "copies that do not fit",
-        "",
-        "[[analyses]]\nprobe = \"prefix_matching\"\nid = \"x\"\nsequence_length = 60\n",
-    ),
-    (
-        "position beyond the context",
-        "",
-        "[[analyses]]\nprobe = \"in_context_learning\"\nlate_position = 500\n",
-    ),
-    ("no such template", "", "[report]\ntemplate = \"repport.md\"\n"),
-    ("no such base", "name = \"good\"", "extends = \"no_such_base.toml\""),
-    ("name that leaves the folder", "\"good\"", "\"../good\""),
-    ("broken syntax", "d_model = 64", "d_model 64"),
-    ("duplicate key", "d_model = 64", "d_model = 64\nd_model = 32"),
-];
-
-/// `--set` arguments that are wrong.
-const SETS: &[(&str, &str)] = &[
-    ("set without a value", "training.steps"),
-    ("set with an empty key", "training..steps=3"),
-    ("set of an item that is not there", "architecture.blocks.9.n_heads=3"),
-    ("set into a number", "architecture.d_model.x=3"),
-    ("set of an unknown key", "training.batchsize=3"),
-    ("set of a word where a number belongs", "architecture.d_model=big"),
-];
-
-#[test]
-fn every_mistake_is_told_once_with_its_place() {
-    assert!(common::planned(GOOD, &[]).plan.is_some());
-    let mut all = String::new();
-    let edits = EDITS.iter().map(|(name, from, to)| {
-        assert!(GOOD.contains(from), "{name}: the good spec has no {from:?}");
-        let text = if from.is_empty() { format!("{GOOD}\n{to}") } else { GOOD.replacen(from, to, 1) };
-        (name, text, None)
-    });
-    let sets = SETS.iter().map(|(name, set)| (name, GOOD.to_string(), Some(*set)));
-    for (name, text, set) in edits.chain(sets) {
-        let sets: Vec<&str> = set.into_iter().collect();
-        let planned = common::planned(&text, &sets);
-        assert!(planned.plan.is_none(), "{name}: nothing was said");
-        for diagnostic in &planned.findings.diagnostics {
-            let source = planned.findings.sources.of(&diagnostic.span);
-            assert!(diagnostic.span.range.end <= source.text.len(), "{name}: out of the file");
-            assert!(diagnostic.span.range.start > 0 || set.is_some(), "{name}: no place: {diagnostic:?}");
+    /// What a person reads who checks it.
+    fn complaint(&self) -> String {
+        let folder = TempDir::new().unwrap();
+        for (name, text) in &self.files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(if name.ends_with('/') { &path } else { path.parent().unwrap() })
+                .unwrap();
+            if !name.ends_with('/') {
+                std::fs::write(path, text).unwrap();
+            }
         }
-        assert_eq!(planned.findings.errors_under(""), 1, "{name}:\n{}", common::complaints(&text, &sets));
-        let _ = writeln!(all, "# {name}\n\n{}\n", common::complaints(&text, &sets));
+        std::fs::write(folder.path().join("spec.toml"), &self.text).unwrap();
+        let before = listing(folder.path());
+        let checked = self.indhead(&["check", "spec.toml"], folder.path());
+        let run = self.indhead(&["run", "spec.toml", "--quiet"], folder.path());
+        assert_eq!(checked, run, "{}: `check` and `run` do not say the same", self.name);
+        assert_eq!(listing(folder.path()), before, "{}: something is left behind", self.name);
+        let real = folder.path().canonicalize().unwrap().display().to_string();
+        checked.replace(&real, "FOLDER").replace(&folder.path().display().to_string(), "FOLDER")
     }
-    // What the system calls a missing file differs between systems.
-    let all = all.replace("No such file or directory (os error 2)", "<system>");
-    insta::assert_snapshot!("diagnostics", all);
-}
 
-#[test]
-fn all_mistakes_of_a_file_are_told_at_once() {
-    let text = GOOD
-        .replace("d_model = 64", "d_model = \"x\"")
-        .replace("kernel_size = 2", "kernel_size = 0\nfoo = 1")
-        .replace("n_heads = 2", "n_heads = 2.5")
-        .replace("\"bpe\"", "\"bpee\"")
-        .replace("batch_size = 16", "batch_size = -1")
-        .replace("\"conv_weights\"", "\"prefix_matching\"\nsequence_length = 99");
-    let said = common::complaints(&text, &[]);
-    for place in [":4:11", ":9:15", ":10:1", ":14:11", ":17:8", ":25:14", ":30:19"] {
-        assert!(said.contains(&format!("test.toml{place}")), "{place} is missing:\n{said}");
+    fn indhead(&self, arguments: &[&str], folder: &Path) -> String {
+        let cache = TempDir::new().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_indhead"))
+            .args(arguments)
+            .args(self.sets.iter().flat_map(|set| ["--set", set]))
+            .current_dir(folder)
+            .env("INDHEAD_CACHE", cache.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}:\n{said}", self.name);
+        assert!(output.stdout.is_empty() && !said.contains("panicked"), "{}:\n{said}", self.name);
+        said
+    }
+
+    /// As many mistakes as there are, each at a place that was written.
+    fn judge(&self, said: &str) {
+        let starts = |start: &str| said.lines().filter(|line| line.trim_start().starts_with(start)).count();
+        let name = &self.name;
+        assert_eq!(starts("error: "), self.mistakes, "{name}: not so many mistakes:\n{said}");
+        assert_eq!(starts("--> "), self.mistakes, "{name}: a mistake has no place:\n{said}");
+        assert!(said.trim_end().ends_with(": nothing was run"), "{name}:\n{said}");
+        let first = self.text.split([' ', '=']).next().unwrap_or("");
+        for block in said.split("\n\n").filter(|block| block.contains("--> spec.toml:1:1\n")) {
+            let absent = ["error: the spec has no `", "error: `training` does not say"];
+            let fair =
+                absent.iter().any(|start| block.starts_with(start)) || block.contains(&format!("`{first}`"));
+            assert!(fair || first.starts_with('{'), "{name}: the first line is not to blame:\n{block}");
+        }
     }
 }
 
+fn listing(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn judge(theme: &str, cases: Vec<Case>) {
+    let mut told = String::new();
+    for case in cases {
+        let said = case.complaint();
+        case.judge(&said);
+        told += &format!("──── {}\n{}\n", case.name, said.replace(": nothing was run", ""));
+    }
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(theme, told) });
+}
+
+macro_rules! themes {
+    ($($module:ident: $($theme:ident),*;)*) => {
+        $($(#[test]
+        fn $theme() {
+            judge(stringify!($theme), $module::$theme());
+        })*)*
+    };
+}
+
+themes! {
+    form: syntax, names, values, structure;
+    sense: analyses, datasets, set, extends;
+}
+
+/// A machine with a GPU has other devices.
 #[test]
-fn a_file_that_is_no_spec_is_told_so_in_short() {
-    assert!(common::complaints("\u{7f}ELF\0\0", &[]).contains("not a text file"));
-    let said = common::complaints(&"] nonsense [\n".repeat(400), &[]);
-    assert!(said.lines().count() < 600 && said.contains("more"), "{}", said.lines().count());
+#[cfg(not(feature = "cuda"))]
+fn devices() {
+    judge("devices", sense::devices());
 }
 
 #[test]
-fn an_empty_file_is_told_what_a_spec_needs() {
-    let said = common::complaints("", &[]);
-    assert!(said.contains("no `architecture`") && said.contains("no `dataset`"), "{said}");
+fn the_good_spec_is_good() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("spec.toml"), spec(GOOD)).unwrap();
+    let check = Command::new(env!("CARGO_BIN_EXE_indhead"))
+        .args(["check", "spec.toml"])
+        .current_dir(folder.path())
+        .output();
+    let check = check.unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+}
+
+/// Bytes that are no text, in any number of lines, are one mistake.
+#[test]
+fn a_spec_is_text() {
+    let folder = TempDir::new().unwrap();
+    let bytes: Vec<u8> = (0..=255).cycle().take(2048).collect();
+    let program = b"\x7fELF\0\0\n".repeat(99);
+    let utf16: Vec<u8> = spec(GOOD).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = [vec![0xff, 0xfe], utf16].concat();
+    for (bytes, words) in
+        [(bytes, "not a text file"), (program, "not a text file"), (utf16, "save it as UTF-8")]
+    {
+        std::fs::write(folder.path().join("spec.toml"), bytes).unwrap();
+        let said = case("bytes", 1).indhead(&["check", "spec.toml"], folder.path());
+        assert!(said.contains(words) && said.trim_end().ends_with("\n1 mistake: nothing was run"), "{said}");
+    }
+}
+
+/// Whatever a slip of the hand does to a spec, it plans or something is said, at a place.
+#[test]
+fn any_slip_of_the_hand_is_survived() {
+    let good: Vec<char> = spec(GOOD).chars().collect();
+    let mut state = 1u64;
+    let mut below = |n: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % n
+    };
+    for _ in 0..3000 {
+        let mut text = good.clone();
+        for _ in 0..=below(3) {
+            let (from, to) = (below(text.len()), below(text.len()));
+            match below(5) {
+                0 => drop(text.remove(from)),
+                1 => drop(text.drain(from..text.len().min(from + below(40)))),
+                2 => text.insert(to, text[from]),
+                3 => text.insert(from, ['"', '[', '{', '=', '\n', '#', '.', 'é', '-', '9'][below(10)]),
+                _ => text.swap(from, to),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        let Planned { plan, findings } = common::planned(&text, &[]);
+        assert_eq!(plan.is_none(), findings.failed(), "{text}");
+        let said = render(&findings.diagnostics, &findings.sources, false);
+        assert_eq!(said.matches("--> test.toml:").count(), findings.diagnostics.len(), "{said}\n{text}");
+        assert!(!said.contains("this is a bug"), "{said}\n{text}");
+    }
+}
+
+/// Nobody reads a hundred complaints.
+#[test]
+fn nonsense_is_told_so_in_short() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("spec.toml"), "] nonsense [\n".repeat(400)).unwrap();
+    let said = case("nonsense", 1).indhead(&["check", "spec.toml"], folder.path());
+    assert!(said.lines().count() < 200, "{said}");
+}
+
+/// Windows editors leave marks; they are neither mistakes nor in the way of places.
+#[test]
+fn byte_order_marks_and_carriage_returns_do_not_matter() {
+    let folder = TempDir::new().unwrap();
+    let broken =
+        format!("\u{feff}{}", spec(GOOD).replace("n_heads = 2", "n_heads = 3").replace('\n', "\r\n"));
+    std::fs::write(folder.path().join("spec.toml"), broken).unwrap();
+    let said = case("marks", 1).indhead(&["check", "spec.toml"], folder.path());
+    assert!(said.contains("--> spec.toml:15:11\n"), "{said}");
+}
+
+/// What is wrong with the spec itself is on the command line.
+#[test]
+fn a_spec_that_is_not_there_has_a_neighbour() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("spec.toml"), spec(GOOD)).unwrap();
+    let said = case("missing", 1).indhead(&["check", "spce.toml"], folder.path());
+    assert!(said.contains("cannot read spce.toml") && said.contains("did you mean ./spec.toml?"), "{said}");
+    let said = case("folder", 1).indhead(&["check", "."], folder.path());
+    assert!(said.contains("that is a folder"), "{said}");
 }

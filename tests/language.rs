@@ -1,188 +1,301 @@
-//! The language: every kind's example, the committed specs, plans that print as themselves, `--set`,
-//! `extends`, origins.
+//! The language from spec to plan: what kinds document plans, plans print and are planned again,
+//! files and `--set` are laid over one another.
 
 mod common;
 
+use common::{good_plan, planned};
 use indhead::language::language;
-use indhead::plan::{Plan, Planned, plan};
+use indhead::plan::{Chosen, Plan, Planned, plan};
 use indhead::probes::verdict::EVIDENCE;
-use indhead::spec::Spec;
-use std::fs;
-use std::path::{Path, PathBuf};
+use indhead::spec::{Kind, Spec, Trait, render};
+use indhead::tokenizer::Tokenizer;
+use std::path::Path;
+use tempfile::TempDir;
 
-/// A spec around one kind's table.
-fn around(registry: &str, table: &str) -> String {
-    let text = "[tokenizer]\nkind = \"bpe\"\n[dataset]\nkind = \"stories\"\n";
-    let (blocks, data, training, analyses) = match registry {
-        "block" => (format!("[[architecture.blocks]]\n{table}"), text.into(), String::new(), String::new()),
-        "tokenizer" if table.contains("\"ids\"") => (
-            String::new(),
-            format!("[tokenizer]\n{table}\n[dataset]\nkind = \"repeated_random\"\n"),
-            String::new(),
-            String::new(),
-        ),
-        "tokenizer" => (
-            String::new(),
-            format!("[tokenizer]\n{table}\n[dataset]\nkind = \"stories\"\n"),
-            String::new(),
-            String::new(),
-        ),
-        "dataset" if table.contains("repeated_random") => (
-            String::new(),
-            format!("[tokenizer]\nkind = \"ids\"\nd_vocab = 64\n[dataset]\n{table}\n"),
-            String::new(),
-            String::new(),
-        ),
-        "dataset" => (
-            String::new(),
-            format!("[tokenizer]\nkind = \"bpe\"\n[dataset]\n{table}\n"),
-            String::new(),
-            String::new(),
-        ),
-        "optimizer" | "schedule" => {
-            (String::new(), text.into(), format!("[training.{registry}]\n{table}"), String::new())
-        }
-        "checkpoint schedule" => {
-            (String::new(), text.into(), format!("[training.checkpoints]\n{table}"), String::new())
-        }
-        _ => (String::new(), text.into(), String::new(), format!("[[analyses]]\n{table}")),
-    };
-    format!(
-        "[architecture]\nd_model = 64\nn_ctx = 128\n[[architecture.blocks]]\nkind = \"conv1d\"\nkernel_size = 2\n\
-         [[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2\n{blocks}\n{data}\n[training]\nsteps = 3\n{training}\n{analyses}\n"
-    )
+const SMALL: &str = r#"
+[architecture]
+d_model = 16
+n_ctx = 64
+[[architecture.blocks]]
+kind = "conv1d"
+kernel_size = 2
+[[architecture.blocks]]
+kind = "attention"
+n_heads = 2
+[tokenizer]
+kind = "bytes"
+[dataset]
+kind = "stories"
+[training]
+steps = 100
+optimizer = { kind = "adamw", lr = 0.1 }
+[[analyses]]
+probe = "attention_map"
+text = "Ann met Bo."
+"#;
+
+/// The plan of a spec that lies in a folder; it has to be good.
+fn plan_in(folder: &Path, text: &str) -> (Plan, String) {
+    let Planned { plan, findings } =
+        plan(Spec::parse(&folder.join("spec.toml"), text, &[]), &language(), EVIDENCE, "spec");
+    let said = render(&findings.diagnostics, &findings.sources, false);
+    let plan = plan.unwrap_or_else(|| panic!("{said}\n{text}"));
+    let with_origins = plan.to_toml(Some(&findings));
+    (plan, with_origins)
 }
 
-/// Planning what a plan prints gives the same plan, and prints the same.
-fn prints_as_itself(plan: &Plan) {
+/// A folder in which a tokenizer is to be found.
+fn workbench() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let bytes = Tokenizer::from_keys(&Chosen { kind: "bytes".into(), config: toml::Table::new() }).unwrap();
+    std::fs::write(folder.path().join("tokenizer.json"), bytes.json()).unwrap();
+    folder
+}
+
+/// The smallest spec around a kind's own example.
+fn around(registry: &str, kind: &Kind) -> String {
+    let of = |wanted: &str, header: &str, usual: &str| match registry == wanted {
+        true => format!("{header}\n{}\n", kind.example),
+        false => format!("{header}\n{usual}\n"),
+    };
+    let ids = kind.name == "ids" || (registry == "dataset" && !kind.is(Trait::ReadsText));
+    let tokenizer = if ids { "kind = \"ids\"\nd_vocab = 40" } else { "kind = \"bytes\"" };
+    let dataset = if ids { "kind = \"repeated_random\"" } else { "kind = \"stories\"" };
+    let mut spec = "[architecture]\nd_model = 16\nn_ctx = 64\n".to_string();
+    spec += "[[architecture.blocks]]\nkind = \"conv1d\"\nkernel_size = 2\n";
+    spec += &of("block", "[[architecture.blocks]]", "kind = \"mlp\"");
+    spec += "[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2\n";
+    spec += &of("tokenizer", "[tokenizer]", tokenizer);
+    spec += &of("dataset", "[dataset]", dataset);
+    spec += "[training]\nsteps = 1000\n";
+    spec += &of("optimizer", "[training.optimizer]", "");
+    spec += &of("schedule", "[training.schedule]", "");
+    spec += &of("checkpoint schedule", "[training.checkpoints]", "");
+    if registry == "probe" {
+        spec += &of("probe", "[[analyses]]", "");
+    }
+    spec
+}
+
+/// What a plan prints is a spec: of the same plan, which prints the same.
+fn prints_and_returns(plan: &Plan, with_origins: &str, what: &str) {
+    let elsewhere = TempDir::new().unwrap();
     let printed = plan.to_toml(None);
-    let again = common::good_plan(&printed);
-    assert_eq!(*plan, again);
-    assert_eq!(printed, again.to_toml(None));
+    let (again, _) = plan_in(elsewhere.path(), &printed);
+    assert_eq!(&again, plan, "{what}");
+    assert_eq!(again.to_toml(None), printed, "{what}");
+    let (commented, _) = plan_in(elsewhere.path(), with_origins);
+    assert_eq!(commented.to_toml(None), printed, "{what}, with origins");
+    let read: Plan = toml::from_str(&printed).unwrap();
+    assert_eq!(&read, plan, "{what}, read without planning");
 }
 
 #[test]
-fn every_kind_s_example_is_valid() {
+fn the_example_of_every_kind_plans_and_prints() {
+    let folder = workbench();
     for (registry, kinds) in language().registries {
+        assert!(!kinds.is_empty(), "the {registry} registry is empty");
         for kind in kinds {
-            assert!(kind.doc.len() > 20, "{} {} has no documentation", registry, kind.name);
+            let (plan, with_origins) = plan_in(folder.path(), &around(registry, kind));
+            prints_and_returns(&plan, &with_origins, kind.name);
+        }
+    }
+}
+
+#[test]
+fn every_kind_is_documented() {
+    for (registry, kinds) in language().registries {
+        for (i, kind) in kinds.iter().enumerate() {
+            let name = format!("{registry} {}", kind.name);
+            assert!(kind.doc.ends_with('.') && !kind.doc.contains("  "), "{name}: {:?}", kind.doc);
+            assert!(kinds[..i].iter().all(|other| other.name != kind.name), "{name} is there twice");
+            assert!(kind.keys.iter().all(|key| !key.doc.is_empty()), "{name}: a key has no doc");
+        }
+    }
+}
+
+#[test]
+fn every_committed_spec_plans_and_prints() {
+    let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs");
+    let mut found = 0;
+    for entry in specs.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with("# Claim: "), "{} begins with its claim", path.display());
+            let spec = Spec::parse(&path, text, &[]);
+            let Planned { plan, findings } = plan(spec, &language(), EVIDENCE, "spec");
             assert!(
-                kind.keys.iter().all(|k| !k.doc.is_empty()),
-                "{}: a key without documentation",
-                kind.name
+                findings.diagnostics.is_empty(),
+                "{}",
+                render(&findings.diagnostics, &findings.sources, false)
             );
-            if kind.name == "file" {
-                continue; // its example needs a file: see below
-            }
-            prints_as_itself(&common::good_plan(&around(registry, kind.example)));
+            let plan = plan.unwrap();
+            assert_eq!(
+                plan.name,
+                path.file_stem().unwrap().to_string_lossy(),
+                "a spec is called as its file"
+            );
+            prints_and_returns(&plan, &plan.to_toml(Some(&findings)), &plan.name);
+            found += 1;
         }
     }
+    assert!(found > 0);
 }
 
 #[test]
-fn a_tokenizer_file_gives_the_size_of_its_vocabulary() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tokenizer.json");
-    let json = indhead::tokenizer::train_bpe(&["some text, some more text".into()], 300).unwrap();
-    fs::write(&path, json).unwrap();
-    let table = format!("kind = \"file\"\npath = {:?}", path.display().to_string());
-    let plan = common::good_plan(&around("tokenizer", &table));
-    assert_eq!(plan.d_vocab(), 300);
-    prints_as_itself(&plan);
-    let wrong =
-        format!("kind = \"file\"\npath = {:?}", folder.path().join("tokeniser.json").display().to_string());
-    let said = common::complaints(&around("tokenizer", &wrong), &[]);
-    assert!(said.contains("did you mean \"tokenizer.json\"?"), "{said}");
-}
-
-#[test]
-fn the_committed_specs_are_valid_and_begin_with_their_claim() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs");
-    let mut seen = 0;
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        if entry.path().extension().is_none_or(|e| e != "toml") {
-            continue;
-        }
-        let text = fs::read_to_string(entry.path()).unwrap();
-        assert!(text.starts_with("# Claim: "), "{}", entry.path().display());
-        prints_as_itself(&common::good_plan(&text));
-        seen += 1;
-    }
-    assert!(seen >= 4, "{seen} specs");
-}
-
-#[test]
-fn set_reaches_everything() {
-    let spec = around("probe", "probe = \"conv_weights\"");
-    let sets = [
-        "seed=7",
-        "name=2026",
-        "architecture.blocks.1.n_heads=8",
-        "architecture.positions=rotary",
-        "training.optimizer.lr=3e-3",
-        "training.schedule={ kind = \"constant\" }",
-        "dataset.repeat.random=0.25",
+fn unusual_values_survive_printing() {
+    let description = "description='''\n\"quotes\", \\back, # no comment, é一\t'''";
+    let tiny = "training.optimizer={kind=\"adamw\",lr=1e-300,eps=5e-324,betas=[0,0.1]}";
+    let many: &[&[&str]] = &[
+        &[description, "seed=9223372036854775807"],
+        &[tiny, "architecture.init={embedding_std=1e300,blocks=0}", "training.clip_norm=0"],
+        &["analyses=[]", "training.checkpoints={kind=\"every\",steps=7}", "name=a/b-c.d"],
+        &["analyses=[{probe=\"prefix_matching\",tokens=\"passages\",at=\"final\"}]"],
+        &["analyses=[{probe=\"ablation\",id=\"prefix_matching\"},{probe=\"ablation\"}]"],
+        &["dataset.repeat={passages=0.25,random=0.75,period=[1,32]}", "architecture.tied_embeddings=true"],
+        &["architecture.n_ctx=9", "training.batch_size=1", "analyses=[]"],
+        &["architecture.positions=rotary", "architecture.blocks.1={n_heads=5,d_head=2,smeared_keys=true}"],
+        &["architecture.positions=learned", "architecture.blocks.1.positions=shortformer"],
+        &["training.steps=1", "training.schedule={kind=\"linear\",warmup_fraction=1,final_fraction=0}"],
     ];
-    let Planned { plan, findings } = common::planned(&spec, &sets);
-    let plan = plan.unwrap_or_else(|| panic!("{:?}", findings.diagnostics));
-    assert_eq!((plan.seed, plan.name.as_str()), (7, "2026"));
-    let block = &plan.architecture.blocks[1].config;
-    assert_eq!(block["n_heads"].as_integer(), Some(8));
-    assert_eq!(block["d_head"].as_integer(), Some(8));
-    assert_eq!(block["positions"].as_str(), Some("rotary"));
-    assert_eq!(plan.training.optimizer.config["lr"].as_float(), Some(3e-3));
-    assert_eq!(plan.training.schedule.kind, "constant");
-    assert_eq!(plan.repeat().random, 0.25);
+    for sets in many {
+        let Planned { plan, findings } = planned(SMALL, sets);
+        let said = render(&findings.diagnostics, &findings.sources, false);
+        let plan = plan.unwrap_or_else(|| panic!("{said}"));
+        prints_and_returns(&plan, &plan.to_toml(Some(&findings)), &sets.join(" "));
+    }
 }
 
-fn load(path: &Path) -> Planned {
-    plan(Spec::load(path, &[]).unwrap(), &language(), EVIDENCE, "x")
+/// What the verdict rests on is added by the plan, so it has to fit wherever a plan does.
+#[test]
+fn the_smallest_plans_have_all_evidence() {
+    let ids = ["tokenizer={kind=\"ids\",d_vocab=3}", "dataset={kind=\"repeated_random\"}"];
+    for n_ctx in [9, 10, 16, 64] {
+        let n_ctx = format!("architecture.n_ctx={n_ctx}");
+        let Planned { plan, findings } = planned(SMALL, &[&n_ctx, ids[0], ids[1], "analyses=[]"]);
+        let said = render(&findings.diagnostics, &findings.sources, false);
+        let probes = plan.unwrap_or_else(|| panic!("{said}")).analyses.len();
+        // Without text there are no passages.
+        assert_eq!(probes, EVIDENCE.len() - 1);
+        let Planned { plan, .. } = planned(SMALL, &[&n_ctx, "analyses=[]"]);
+        assert_eq!(plan.unwrap().analyses.len(), EVIDENCE.len());
+    }
 }
 
 #[test]
-fn a_spec_extends_another_and_origins_are_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| -> PathBuf {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-        path
+fn set_lays_values_over_the_spec() {
+    let set = |sets: &[&str]| {
+        let Planned { plan, findings } = planned(SMALL, sets);
+        plan.unwrap_or_else(|| panic!("{}", render(&findings.diagnostics, &findings.sources, false)))
     };
-    write("base.toml", &around("probe", "probe = \"conv_weights\""));
-    write("mid/mid.toml", "extends = \"../base.toml\"\nseed = 1\n[training]\nbatch_size = 8\n");
-    let top = write(
-        "top.toml",
-        "extends = \"mid/mid.toml\"\nseed = 2\n[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 4\n",
-    );
-    let text = fs::read_to_string(&top).unwrap() + "[[analyses]]\nprobe = \"ablation\"\n";
-    let top = write("top.toml", &text);
-    let Planned { plan, findings } = load(&top);
-    let plan = plan.unwrap_or_else(|| panic!("{:?}", findings.diagnostics));
-    assert_eq!((plan.seed, plan.training.batch_size, plan.training.steps), (2, 8, 3));
-    assert_eq!(plan.architecture.blocks.len(), 1, "lists of tables are replaced whole");
-    let printed = plan.to_toml(Some(&findings));
-    let origin =
-        |key: &str| printed.lines().find(|l| l.starts_with(key)).unwrap().split_once("# ").unwrap().1;
-    assert!(origin("seed").ends_with("top.toml:2"), "{printed}");
-    assert!(origin("batch_size").contains("mid.toml:4"), "{printed}");
-    assert!(origin("steps").contains("base.toml:"), "{printed}");
-    assert_eq!(origin("clip_norm"), "default");
-    let parsed: toml::Table = toml::from_str(&printed).unwrap();
-    assert_eq!(parsed, toml::Table::try_from(&plan).unwrap());
+    assert_eq!(set(&["seed=7"]).seed, 7);
+    assert_eq!(set(&["seed=7", "seed=8"]).seed, 8, "the last one wins");
+    assert_eq!(set(&[" training . steps = 5 "]).training.steps, 5);
+    // Bare words and whatever else, where text is wanted.
+    assert_eq!(set(&["name=123"]).name, "123");
+    assert_eq!(set(&["name=\"quoted\""]).name, "quoted");
+    assert_eq!(set(&["description=a = b, [c"]).description, "a = b, [c");
+    assert_eq!(set(&["description=true"]).description, "true");
+    assert_eq!(set(&["analyses.0.head=1.1"]).analyses[0].config["head"].as_str(), Some("1.1"));
+    // Tables merge, unless another kind comes; lists are replaced whole, and reached into by index.
+    let lr = |plan: &Plan| plan.training.optimizer.config["lr"].as_float();
+    assert_eq!(lr(&set(&["training.optimizer.eps=0.5"])), Some(0.1));
+    assert_eq!(lr(&set(&["training.optimizer={eps=0.5}"])), Some(0.1));
+    assert_eq!(lr(&set(&["training={clip_norm=2}"])), Some(0.1));
+    let blocks = |plan: Plan| plan.architecture.blocks;
+    let second = |sets: &[&str]| blocks(set(sets)).remove(1);
+    assert_eq!(second(&["architecture.blocks.1.n_heads=4"]).config["n_heads"].as_integer(), Some(4));
+    assert_eq!(second(&["architecture.blocks.1={n_heads=4}"]).config["n_heads"].as_integer(), Some(4));
+    let first = |sets: &[&str]| blocks(set(sets)).remove(0);
+    assert_eq!(first(&["architecture.blocks.0={kind=\"mlp\"}"]).kind, "mlp");
+    let mlp = first(&["architecture.blocks.0.kind=mlp", "architecture.blocks.0.d_mlp=3"]);
+    assert_eq!((mlp.kind.as_str(), mlp.config["d_mlp"].as_integer()), ("mlp", Some(3)));
+    assert_eq!(blocks(set(&["architecture.blocks=[{kind=\"attention\",n_heads=1}]"])).len(), 1);
+    assert_eq!(set(&["verdict.ablation=0.7"]).verdict.ablation, 0.7, "a table comes into being");
+}
 
-    let round = write("round.toml", "extends = \"round.toml\"\n");
-    let said = format!("{:?}", load(&round).findings.diagnostics);
-    assert!(said.contains("circle"), "{said}");
+/// A table whose key has a default kind need not name it.
+#[test]
+fn the_default_kind_goes_without_saying() {
+    let without = SMALL.replace("kind = \"adamw\", ", "").replace("kind = \"bytes\"", "d_vocab = 300");
+    let plan = good_plan(&without);
+    assert_eq!((plan.training.optimizer.kind.as_str(), plan.tokenizer.kind.as_str()), ("adamw", "bpe"));
+    assert_eq!((plan.training.optimizer.config["lr"].as_float(), plan.d_vocab()), (Some(0.1), 300));
 }
 
 #[test]
-fn paths_start_from_the_folder_of_their_file() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("texts")).unwrap();
-    let spec = around("dataset", "kind = \"text\"\npath = \"texts\"");
-    let path = folder.path().join("spec.toml");
-    fs::write(&path, spec).unwrap();
-    let plan = load(&path).plan.unwrap();
-    let written = plan.dataset.config["path"].as_str().unwrap();
-    assert_eq!(Path::new(written), folder.path().join("texts"));
+fn files_are_laid_over_what_they_extend() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "deep/down/base.toml",
+        &format!(
+            "name = \"base\"\nseed = 1\n{}",
+            SMALL
+                .replace("stories", "text")
+                .replace("kind = \"text\"", "kind = \"text\"\npath = \"corpus.txt\"")
+        ),
+    );
+    write("deep/down/corpus.txt", "text\n");
+    write("deep/middle.toml", "extends = \"down/base.toml\"\nseed = 2\n[training]\nsteps = 20\n");
+    let top = "extends = \"deep/middle.toml\"\nname = \"top\"\n[training.optimizer]\nlr = 0.2\n\
+               [[analyses]]\nprobe = \"ablation\"\n";
+    let (plan, origins) = plan_in(folder.path(), top);
+    assert_eq!((plan.name.as_str(), plan.seed, plan.training.steps), ("top", 2, 20));
+    assert_eq!(plan.training.optimizer.config["lr"].as_float(), Some(0.2));
+    assert!(plan.analyses.iter().all(|a| a.probe != "attention_map"), "lists are replaced whole");
+    // A path starts from the folder of the file it is written in.
+    let path = plan.dataset.config["path"].as_str().unwrap();
+    assert_eq!(Path::new(path), folder.path().join("deep/down/corpus.txt"));
+    for (line, origin) in
+        [("seed = 2 ", "middle.toml:2"), ("d_model = 16 ", "base.toml:5"), ("lr = 0.2 ", "spec.toml:4")]
+    {
+        let printed = origins.lines().find(|printed| printed.starts_with(line)).unwrap_or_default();
+        assert!(printed.ends_with(origin), "{printed:?} does not come from {origin}");
+    }
+    // Another kind leaves nothing of the old one behind.
+    let other = "extends = \"deep/middle.toml\"\n[dataset]\nkind = \"stories\"\n";
+    assert!(!plan_in(folder.path(), other).0.dataset.config.contains_key("path"));
+}
+
+#[test]
+fn every_printed_value_says_where_it_comes_from() {
+    let Planned { plan, findings } = planned(SMALL, &["training.batch_size=8", "analyses.0.head=all"]);
+    let printed = plan.unwrap().to_toml(Some(&findings));
+    for line in printed.lines().filter(|line| line.contains(" = ")) {
+        let (_, origin) = line.rsplit_once("  # ").unwrap_or_else(|| panic!("{line:?} has no origin"));
+        let known = origin == "default" || origin == "--set" || origin.starts_with("test.toml:");
+        assert!(known, "{line:?} comes from {origin:?}");
+    }
+    for (key, origin) in [
+        ("name = \"test\"", "default"),
+        ("d_model = 16", "test.toml:3"),
+        ("n_heads = 2", "test.toml:10"),
+        ("d_head = 8", "default"),
+        ("batch_size = 8", "--set"),
+        ("head = \"all\"", "--set"),
+        ("steps = 100", "test.toml:16"),
+        ("lr = 0.1", "test.toml:17"),
+        ("eps = 1e-8", "default"),
+    ] {
+        let line =
+            printed.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key}\n{printed}"));
+        assert_eq!(line.rsplit_once("  # ").map(|(_, origin)| origin), Some(origin), "{line:?}");
+    }
+}
+
+/// A file may be called what a run may not.
+#[test]
+fn a_run_takes_a_name_from_any_file() {
+    for (file, name) in
+        [("my spec", "my-spec"), ("a:b (copy)", "a-b--copy-"), ("..", "run"), (".x", "x"), ("é", "é")]
+    {
+        let spec = Spec::parse(Path::new("x.toml"), SMALL, &[]);
+        assert_eq!(plan(spec, &language(), EVIDENCE, file).plan.unwrap().name, name);
+    }
 }

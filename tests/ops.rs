@@ -216,6 +216,7 @@ fn processor_seconds() -> f64 {
 
 #[test]
 #[ignore = "prints times"]
+#[allow(clippy::disallowed_methods, reason = "asked for by hand")]
 fn step_times() {
     let composed = std::env::var_os("COMPOSED").is_some();
     let only = std::env::var("SIZE").unwrap_or_default();
@@ -258,6 +259,7 @@ fn operation_time(
 
 #[test]
 #[ignore = "prints times"]
+#[allow(clippy::disallowed_methods, reason = "asked for by hand")]
 fn operation_times() {
     for (name, Size { d_model: d, n_ctx, n_heads, batch, d_vocab }) in [("small", SMALL), ("medium", MEDIUM)]
     {

@@ -3,6 +3,7 @@
 use super::planning::{plan_spec, refuse};
 use super::{Failure, Outcome, console, progress};
 use crate::dataset;
+use crate::error::Error;
 use crate::files::cache_folder;
 use crate::probes::check_texts;
 use std::path::PathBuf;
@@ -21,14 +22,23 @@ pub struct Arguments {
 /// Checks every spec, also after one that is wrong.
 pub fn check(arguments: Arguments) -> Outcome {
     let mut wrong = Vec::new();
+    let mut failed = None;
     for path in &arguments.specs {
         match check_one(path, &arguments.sets) {
             Ok(()) => console::out(&format!("{}: ok\n", path.display())),
             Err(Failure::Usage(words)) => wrong.push(words),
+            Err(Failure::World(error)) => {
+                console::note(&format!("{}: {error}", path.display()));
+                failed = Some(Failure::World(Error::message("not every spec could be checked")));
+            }
             Err(other) => return Err(other),
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(Failure::Usage(wrong.join("\n\n"))) }
+    match failed {
+        _ if !wrong.is_empty() => Err(Failure::Usage(wrong.join("\n\n"))),
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
 }
 
 fn check_one(path: &std::path::Path, sets: &[String]) -> Outcome {

@@ -19,6 +19,7 @@ pub fn is_terminal() -> bool {
 }
 
 /// Whether colours are wanted.
+#[allow(clippy::disallowed_methods, reason = "a convention of terminals, not of runs")]
 pub fn colours() -> bool {
     is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }

@@ -29,14 +29,16 @@ pub fn plan_spec(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
 
 /// The same from bytes that are not a file: `path` only names them.
 pub fn plan_text(path: &Path, bytes: Vec<u8>, sets: &[String]) -> Result<Ready, Failure> {
-    let spec = Spec::parse(path, &String::from_utf8_lossy(&bytes), sets);
+    let spec = Spec::parse(path, &bytes, sets);
     let stem = path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
-    let Planned { plan, findings } = plan::plan(spec, &language(), EVIDENCE, &stem);
+    let Planned { plan, mut findings } = plan::plan(spec, &language(), EVIDENCE, &stem);
     match plan {
         Some(plan) => {
             let template = Template::find(&plan.report.template, Path::new(""));
-            let sound = template.and_then(|t| t.check());
-            sound.map_err(|e| Failure::Usage(format!("error: {e}")))?;
+            if let Err(error) = template.and_then(|template| template.check()) {
+                findings.error("report.template", error.to_string(), "mend the template, or use \"report\"");
+                return Err(refuse(&findings));
+            }
             if !findings.diagnostics.is_empty() {
                 console::note(&render(&findings.diagnostics, &findings.sources, console::colours()));
             }
@@ -56,7 +58,11 @@ pub fn refuse(findings: &Findings) -> Failure {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> String {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let near = crate::spec::nearest_file(path, folder);
-    let hint = near.map_or(String::new(), |n| format!("\nhelp: did you mean {}?", folder.join(n).display()));
+    let near = crate::spec::nearest_file(path, folder).filter(|_| !path.exists());
+    let hint = match near {
+        Some(near) => format!("\nhelp: did you mean {}?", folder.join(near).display()),
+        None if path.is_dir() => "\nhelp: that is a folder; a spec is a file".into(),
+        None => String::new(),
+    };
     format!("error: cannot read {}: {error}{hint}", path.display())
 }

@@ -10,7 +10,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 /// The registry's entry.
 pub const KIND: DatasetKind = DatasetKind {
@@ -77,11 +77,9 @@ struct Config {
 }
 
 fn check(cx: &mut Checking<'_>) {
-    let patterns: Vec<String> = match cx.config.get("include").and_then(toml::Value::as_array) {
-        Some(list) => list.iter().filter_map(|p| p.as_str().map(str::to_string)).collect(),
-        None => Vec::new(),
-    };
-    for (i, pattern) in patterns.iter().enumerate() {
+    let patterns: Option<Vec<String>> =
+        cx.config.get("include").and_then(|list| list.clone().try_into().ok());
+    for (i, pattern) in patterns.iter().flatten().enumerate() {
         if let Err(error) = Glob::new(pattern) {
             let message = format!("{pattern:?} is not a pattern: {}", error.kind());
             cx.error(&format!("include.{i}"), message, "for example \"**/*.rs\"");
@@ -101,8 +99,28 @@ fn check(cx: &mut Checking<'_>) {
             };
             cx.error("path", format!("there is no file or folder {}", path.display()), help);
         }
+        Ok(path) if has_no_text(&path, patterns.as_deref()) => {
+            let message = format!("there is no text in {}", path.display());
+            let (key, help) = match patterns.is_none_or(|patterns| patterns.is_empty()) {
+                true => (
+                    "path",
+                    "files of prose and source code are known by their ending; `include` takes others",
+                ),
+                false => ("include", "no file there, or only empty ones, are of these patterns"),
+            };
+            cx.error(key, message, help);
+        }
         Ok(_) => {}
     }
+}
+
+/// Whether there is certainly no file to be read; the walk ends at the first.
+fn has_no_text(root: &Path, include: Option<&[String]>) -> bool {
+    let Some(wanted) = include.and_then(|include| wanted(include).ok()) else { return false };
+    let mut entries = WalkDir::new(root).follow_links(true).into_iter().flatten();
+    let holds_text =
+        |entry: DirEntry| entry.metadata().is_ok_and(|m| m.len() > 0) && is_to_be_read(&entry, root, &wanted);
+    !entries.any(holds_text)
 }
 
 #[derive(Debug)]
@@ -133,12 +151,11 @@ fn open(chosen: &Chosen, _: u64, events: &mut dyn FnMut(Event)) -> Result<Box<dy
         if !entry.file_type().is_file() {
             continue;
         }
-        let relative = entry.path().strip_prefix(&root).unwrap_or(entry.path()).to_path_buf();
-        // A file that is named outright is read whatever its ending.
-        if entry.depth() > 0 && !wanted(&relative) {
+        if !is_to_be_read(&entry, &root, &wanted) {
             passed_over += 1;
             continue;
         }
+        let relative = entry.path().strip_prefix(&root).unwrap_or(entry.path()).to_path_buf();
         let Ok(metadata) = entry.metadata() else { continue };
         let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         let order = *blake3::hash(relative.to_string_lossy().as_bytes()).as_bytes();
@@ -160,6 +177,12 @@ fn open(chosen: &Chosen, _: u64, events: &mut dyn FnMut(Event)) -> Result<Box<dy
         files.push((path, size));
     }
     Ok(Box::new(Files { config, root, files, identity: hasher.finalize(), passed_over }))
+}
+
+/// A file that is named outright is read whatever its ending.
+fn is_to_be_read(entry: &DirEntry, root: &Path, wanted: &impl Fn(&Path) -> bool) -> bool {
+    let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
+    entry.file_type().is_file() && (entry.depth() == 0 || wanted(relative))
 }
 
 /// Whether a path below the root is to be read.

@@ -12,13 +12,22 @@ pub const POSITIONS: &[&str] = &["relative_bias", "shortformer", "learned", "rot
 /// The positional schemes that one attention block can have for itself.
 pub const BLOCK_POSITIONS: &[&str] = &["relative_bias", "shortformer", "rotary", "none"];
 
-const BLOCK: Choice = Choice { registry: "block", word: "kind", common: &[] };
-const TOKENIZER: Choice = Choice { registry: "tokenizer", word: "kind", common: &[] };
-const DATASET: Choice = Choice { registry: "dataset", word: "kind", common: DATASET_COMMON };
-const OPTIMIZER: Choice = Choice { registry: "optimizer", word: "kind", common: &[] };
-const SCHEDULE: Choice = Choice { registry: "schedule", word: "kind", common: &[] };
-const CHECKPOINTS: Choice = Choice { registry: "checkpoint schedule", word: "kind", common: &[] };
-const PROBE: Choice = Choice { registry: "probe", word: "probe", common: PROBE_COMMON };
+const fn choice(
+    registry: &'static str,
+    word: &'static str,
+    common: &'static [Key],
+    default: Option<&'static str>,
+) -> Choice {
+    Choice { registry, word, common, default }
+}
+
+const BLOCK: Choice = choice("block", "kind", &[], None);
+const TOKENIZER: Choice = choice("tokenizer", "kind", &[], Some("bpe"));
+const DATASET: Choice = choice("dataset", "kind", DATASET_COMMON, None);
+const OPTIMIZER: Choice = choice("optimizer", "kind", &[], Some("adamw"));
+const SCHEDULE: Choice = choice("schedule", "kind", &[], Some("cosine"));
+const CHECKPOINTS: Choice = choice("checkpoint schedule", "kind", &[], Some("log_linear"));
+const PROBE: Choice = choice("probe", "probe", PROBE_COMMON, None);
 
 /// The keys of the top level.
 pub const TOP: &[Key] = &[
@@ -26,7 +35,7 @@ pub const TOP: &[Key] = &[
     key("description", Type::Text, Default::Value("\"\""), "what the run is about, for its report"),
     key("seed", Type::Integer(0, i64::MAX), Default::Value("0"), "decides everything random"),
     key("architecture", Type::Table(ARCHITECTURE), Default::Required, "the model"),
-    key("tokenizer", Type::Kind(&TOKENIZER), Default::Value("{ kind = \"bpe\" }"), "text to tokens"),
+    key("tokenizer", Type::Kind(&TOKENIZER), Default::Value("{}"), "text to tokens"),
     key("dataset", Type::Kind(&DATASET), Default::Required, "what the model reads"),
     key("training", Type::Table(TRAINING), Default::Value("{}"), "how it learns"),
     key("analyses", Type::List(&Type::Kind(&PROBE), 0, 999), Default::Value("[]"), "what is measured"),
@@ -60,7 +69,7 @@ const ARCHITECTURE: &[Key] = &[
         "blocks",
         Type::List(&Type::Kind(&BLOCK), 1, 256),
         Default::Required,
-        "the blocks, in order; each adds to the residual stream",
+        "the blocks, or layers, in order; each adds to the residual stream",
     ),
 ];
 
@@ -113,30 +122,15 @@ const TRAINING: &[Key] = &[
     ),
     key("steps", Type::Integer(1, i64::MAX), Default::Computed("from `tokens`"), "optimizer steps"),
     key("batch_size", Type::Integer(1, 1 << 20), Default::Value("32"), "sequences a step"),
-    key(
-        "optimizer",
-        Type::Kind(&OPTIMIZER),
-        Default::Value("{ kind = \"adamw\" }"),
-        "how gradients move weights",
-    ),
-    key(
-        "schedule",
-        Type::Kind(&SCHEDULE),
-        Default::Value("{ kind = \"cosine\" }"),
-        "the learning rate over the steps",
-    ),
+    key("optimizer", Type::Kind(&OPTIMIZER), Default::Value("{}"), "how gradients move weights"),
+    key("schedule", Type::Kind(&SCHEDULE), Default::Value("{}"), "the learning rate over the steps"),
     key(
         "clip_norm",
         Type::Number(Range::NOT_NEGATIVE),
         Default::Value("1.0"),
         "longest gradient, over all parameters; 0 clips nothing",
     ),
-    key(
-        "checkpoints",
-        Type::Kind(&CHECKPOINTS),
-        Default::Value("{ kind = \"log_linear\" }"),
-        "when the model is saved and probed",
-    ),
+    key("checkpoints", Type::Kind(&CHECKPOINTS), Default::Value("{}"), "when the model is saved and probed"),
     key(
         "validation_sequences",
         Type::Integer(1, 1 << 20),

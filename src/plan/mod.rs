@@ -4,11 +4,16 @@
 //! gives the same plan. What is of a kind (a block, a dataset, a probe) is a [`Chosen`]: the
 //! kind's name and its resolved table, which the kind itself reads back into its own type.
 
+mod analyses;
+mod dataset;
 pub mod keys;
 mod print;
 mod resolve;
+mod tables;
+mod training;
 
-pub use resolve::{Evidence, Planned, period_fits, plan};
+pub use dataset::period_fits;
+pub use resolve::{Evidence, Planned, plan};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 

@@ -24,7 +24,7 @@ fn section(table: &Table, path: &str, header: &str, findings: Option<&Findings>,
         _ => false,
     };
     for (key, value) in table.iter().filter(|(_, v)| !is_section(v)) {
-        let line = format!("{} = {value}", quoted(key));
+        let line = format!("{} = {}", quoted(key), written(value));
         let origin = |f: &Findings| f.places.origin(&join(path, key), &f.sources);
         let comment = findings.map(origin).map_or(String::new(), |o| format!("  # {o}"));
         // Writing to a String cannot fail.
@@ -48,6 +48,18 @@ fn section(table: &Table, path: &str, header: &str, findings: Option<&Findings>,
             }
             _ => {}
         }
+    }
+}
+
+/// As a person would write it: `1e-8`, not `0.00000001`.
+fn written(value: &Value) -> String {
+    match value {
+        Value::Float(x) => format!("{x:?}"),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(written).collect();
+            format!("[{}]", items.join(", "))
+        }
+        value => value.to_string(),
     }
 }
 

@@ -47,17 +47,20 @@ fn check(cx: &mut Checking<'_>) {
     let scaled = |of_512: usize| ((n_ctx * of_512 + 256) / 512).clamp(1, n_ctx) as i64;
     cx.default("early_position", scaled(50));
     cx.default("late_position", scaled(500));
-    let (early, late) = (cx.integer("early_position").unwrap_or(1), cx.integer("late_position").unwrap_or(1));
-    for (key, position) in [("early_position", early), ("late_position", late)] {
-        if position as usize > n_ctx {
+    let positions = ["early_position", "late_position"].map(|key| (key, cx.integer(key)));
+    for (key, position) in positions {
+        if let Some(position) = position.filter(|position| *position as usize > n_ctx) {
             let message = format!("there is no position {position} in sequences of n_ctx = {n_ctx}");
             let other = ("architecture.n_ctx", "positions in a sequence");
             cx.clash(key, message, other, format!("use at most {n_ctx}"));
         }
     }
-    if early > late {
+    if let [(early_key, Some(early)), (late_key, Some(late))] = positions
+        && (late + 1..=n_ctx as i64).contains(&early)
+    {
         let message = format!("the early position, {early}, comes after the late one, {late}");
-        cx.error("early_position", message, "swap them");
+        let key = if cx.written(early_key) { early_key } else { late_key };
+        cx.error(key, message, "the early one comes first");
     }
 }
 

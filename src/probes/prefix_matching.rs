@@ -50,13 +50,14 @@ pub const KIND: ProbeKind = ProbeKind {
 };
 
 fn check(cx: &mut Checking<'_>) {
-    let diagonal = cx.text("definition") == Some("diagonal");
-    let passages = cx.text("tokens") == Some("passages");
+    let (Some(definition), Some(tokens)) = (cx.text("definition"), cx.text("tokens")) else { return };
+    let (diagonal, passages) = (definition == "diagonal", tokens == "passages");
     cx.default("repeats", if diagonal || passages { 2 } else { 4 });
-    if diagonal && cx.integer("repeats") != Some(2) {
+    let Some(repeats) = cx.integer("repeats").map(|repeats| repeats as usize) else { return };
+    if diagonal && repeats != 2 {
         cx.error("repeats", "the diagonal is defined on two copies", "leave `repeats` out");
+        return;
     }
-    let repeats = cx.integer("repeats").unwrap_or(2) as usize;
     repeated::check(cx, if diagonal || passages { 50 } else { 25 }, repeats, 1);
 }
 

@@ -60,30 +60,32 @@ fn twice() -> usize {
 
 /// Fills in the length of a copy, and checks that the copies fit.
 pub fn check(cx: &mut Checking<'_>, published: usize, repeats: usize, room: usize) {
-    let Some(n_ctx) = cx.facts.n_ctx else { return };
-    let fits = n_ctx.saturating_sub(room) / repeats;
-    // Half of a tiny vocabulary, so that what is drawn is still random.
-    let drawable = cx.facts.d_vocab.map_or(usize::MAX, |v| v.saturating_sub(1) / 2);
-    let random = cx.text("tokens") == Some("random");
-    let published = if random { published.min(drawable) } else { published };
-    cx.default("sequence_length", published.min(fits).max(2) as i64);
-    let length = cx.integer("sequence_length").unwrap_or(2) as usize;
-    let needed = length * repeats + room;
-    if needed > n_ctx {
-        let key = if cx.written("repeats") { "repeats" } else { "sequence_length" };
-        let message =
-            format!("{repeats} copies of {length} tokens are {needed} positions, and n_ctx is {n_ctx}");
-        let other = ("architecture.n_ctx", "positions in a sequence");
-        cx.clash(key, message, other, format!("use a sequence_length of at most {fits}"));
-    }
-    if random && cx.facts.d_vocab.is_some_and(|v| v < length + 1) {
-        let d_vocab = cx.facts.d_vocab.unwrap_or(0);
-        let message = format!("{length} distinct random tokens need a larger vocabulary than {d_vocab}");
-        cx.clash("sequence_length", message, ("tokenizer", "its vocabulary"), "repeat fewer tokens");
-    }
-    if cx.text("tokens") == Some("passages") && cx.facts.reads_text == Some(false) {
+    let Some(random) = cx.text("tokens").map(|tokens| tokens == "random") else { return };
+    if !random && cx.facts.reads_text == Some(false) {
         let message = "this dataset has no passages: it is not text";
         cx.clash("tokens", message, ("dataset.kind", "this dataset"), "use \"random\"");
+    }
+    let Some(n_ctx) = cx.facts.n_ctx else { return };
+    let fits = (n_ctx - room) / repeats;
+    // Half of a tiny vocabulary, so that what is drawn is still random.
+    let drawable = cx.facts.d_vocab.map_or(usize::MAX, |v| v.saturating_sub(1) / 2);
+    let published = if random { published.min(drawable) } else { published };
+    cx.default("sequence_length", published.min(fits).max(2) as i64);
+    let Some(length) = cx.integer("sequence_length").map(|length| length as usize) else { return };
+    let needed = length * repeats + room;
+    if needed > n_ctx {
+        let message =
+            format!("{repeats} copies of {length} tokens are {needed} positions, and n_ctx is {n_ctx}");
+        let (key, help) = match cx.written("sequence_length") && fits > 1 {
+            true => ("sequence_length", format!("use a sequence_length of at most {fits}")),
+            false => ("repeats", format!("use at most {} repeats", (n_ctx - room) / length.min(n_ctx / 2))),
+        };
+        cx.clash(key, message, ("architecture.n_ctx", "positions in a sequence"), help);
+    }
+    if let Some(d_vocab) = cx.facts.d_vocab.filter(|v| random && *v < length + 1) {
+        let message = format!("{length} distinct random tokens need a larger vocabulary than {d_vocab}");
+        let help = format!("repeat at most {} tokens", d_vocab - 1);
+        cx.clash("sequence_length", message, ("tokenizer", "its vocabulary"), help);
     }
 }
 

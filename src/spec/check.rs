@@ -3,7 +3,7 @@
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::source::{Sources, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where keys and values were written, by dotted path (`architecture.blocks.1.n_heads`).
 #[derive(Debug, Clone, Default)]
@@ -52,12 +52,21 @@ pub struct Findings {
     pub places: Places,
     /// The texts.
     pub sources: Sources,
+    /// Whether a part could not be read at all: what is not there may stand in it.
+    pub incomplete: bool,
+    /// Keys that were written where they do not belong, and so may be missing where they do.
+    pub misplaced: BTreeSet<String>,
 }
 
 impl Findings {
     /// Whether any of them stops the program.
     pub fn failed(&self) -> bool {
         self.errors_under("") > 0
+    }
+
+    /// Whether a key that is not there is missing, as far as can be known.
+    pub fn lacks(&self, key: &str) -> bool {
+        !self.incomplete && !self.misplaced.contains(key)
     }
 
     /// How many mistakes were reported at a path or below it.
@@ -91,7 +100,8 @@ impl Findings {
     }
 }
 
-/// What the kinds of a spec may need to know of the rest of it. `None` where it could not be read.
+/// What the kinds of a spec may need to know of the rest of it; `None`, or no blocks, where it
+/// could not be read.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// Width of the residual stream.
@@ -108,8 +118,8 @@ pub struct Facts {
     pub tokenizes_text: Option<bool>,
     /// Whether the dataset is text, and so has passages of its own to repeat.
     pub reads_text: Option<bool>,
-    /// Devices that are there.
-    pub devices: Vec<&'static str>,
+    /// Optimizer steps.
+    pub steps: Option<u64>,
 }
 
 /// What is known of a block.
@@ -123,7 +133,8 @@ pub struct BlockFacts {
     pub kernel: bool,
 }
 
-/// A kind's check at work.
+/// A kind's check at work. A key that is missing from the table was written wrong, which is
+/// reported already: whatever depends on it is not checked.
 #[derive(Debug)]
 pub struct Checking<'a> {
     /// The kind's table, every key with a type and a default resolved. Computed ones go in here.
@@ -163,9 +174,9 @@ impl Checking<'_> {
         self.findings.places.value(&self.key(key)).is_some()
     }
 
-    /// Fills in a computed default: nothing happens if the key is there.
+    /// Fills in a computed default: nothing happens if the key was written, even if it is wrong.
     pub fn default(&mut self, key: &str, value: impl Into<toml::Value>) {
-        if !self.config.contains_key(key) {
+        if !self.config.contains_key(key) && !self.written(key) {
             self.config.insert(key.to_string(), value.into());
         }
     }

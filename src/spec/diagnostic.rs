@@ -85,40 +85,29 @@ fn render_one(d: &Diagnostic, sources: &Sources, renderer: &Renderer) -> String 
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let snippet = |span: &Span, label: &str, kind: AnnotationKind| {
-        let source = sources.of(span);
-        let end = source.text.len();
-        let range = span.range.start.min(end)..span.range.end.min(end);
-        let annotation = kind.span(range);
-        Snippet::source(source.text.clone()).path(source.name.clone()).annotation(match label {
-            "" => annotation,
-            label => annotation.label(label.to_string()),
-        })
+    let mark = |span: &Span, label: &str, kind: AnnotationKind| {
+        let end = sources.of(span).text.len();
+        let mark = kind.span(span.range.start.min(end)..span.range.end.min(end));
+        if label.is_empty() { mark } else { mark.label(label.to_string()) }
     };
-    let mut group = Group::with_title(level.primary_title(d.message.clone())).element(snippet(
-        &d.span,
-        &d.label,
-        AnnotationKind::Primary,
-    ));
-    for (span, label) in &d.related {
-        group = group.element(snippet(span, label, AnnotationKind::Context));
+    let snippet = |span: &Span| {
+        let source = sources.of(span);
+        Snippet::source(source.text.clone()).path(source.name.clone())
+    };
+    // Places in one file are shown together.
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        d.related.iter().partition(|(span, _)| span.source == d.span.source);
+    let context = |(span, label): &(Span, String)| mark(span, label, AnnotationKind::Context);
+    let mut group = Group::with_title(level.primary_title(d.message.clone())).element(
+        snippet(&d.span)
+            .annotation(mark(&d.span, &d.label, AnnotationKind::Primary))
+            .annotations(here.into_iter().map(context)),
+    );
+    for place in elsewhere {
+        group = group.element(snippet(&place.0).annotation(context(place)));
     }
     for help in &d.help {
         group = group.element(Level::HELP.message(help.clone()));
     }
     renderer.render(&[group]).to_string()
-}
-
-/// The name nearest to a misspelt one, if any is near.
-pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wrong = wrong.to_lowercase().replace('-', "_");
-    let near = |name: &&str| strsim::damerau_levenshtein(&wrong, &name.to_lowercase());
-    let longest_start = |name: &str| name.starts_with(&wrong) && wrong.len() >= 3;
-    let candidates: Vec<&str> = names.into_iter().collect();
-    let closest = candidates.iter().copied().min_by_key(near)?;
-    let allowed = (wrong.chars().count() / 3).clamp(1, 3);
-    if near(&closest) <= allowed {
-        return Some(closest);
-    }
-    candidates.into_iter().find(|name| longest_start(name))
 }

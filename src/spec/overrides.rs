@@ -2,6 +2,7 @@
 
 use super::check::Findings;
 use super::diagnostic::Diagnostic;
+use super::extends::EXTENDS;
 use super::source::{Source, Span};
 use super::tree::{Entry, Node, Tree, Value, node_from_toml};
 use toml::de::DeValue;
@@ -13,31 +14,45 @@ pub fn apply(set: &str, root: &mut Tree, findings: &mut Findings) {
         text: set.to_string(),
         folder: std::path::PathBuf::new(),
     });
-    let whole = Span { source, range: 0..set.len() };
-    let Some((path, value)) = set.split_once('=') else {
-        let diagnostic = Diagnostic::error("", whole, "`--set` takes `key=value`")
-            .help("for example `--set training.batch_size=16`");
-        findings.diagnostics.push(diagnostic);
-        return;
+    let mut wrong = |message: &str, help: &str| {
+        let whole = Span { source, range: 0..set.len() };
+        findings.diagnostics.push(Diagnostic::error("", whole, message).help(help));
     };
-    let node = value_node(value, path.len() + 1, source);
+    let Some((path, value)) = set.split_once('=') else {
+        return wrong("`--set` takes `key=value`", "for example `--set training.batch_size=16`");
+    };
     let mut start = 0;
     let mut segments: Vec<(&str, Span)> = Vec::new();
     for segment in path.split('.') {
-        let range = start..start + segment.len();
-        segments.push((segment.trim(), Span { source, range }));
+        let indent = segment.len() - segment.trim_start().len();
+        let name = segment.trim();
+        let range = start + indent..start + indent + name.len();
+        segments.push((name, Span { source, range }));
         start += segment.len() + 1;
     }
+    let help = "keys are joined by single dots: `--set architecture.blocks.1.n_heads=8`";
     if segments.iter().any(|(name, _)| name.is_empty()) {
-        let diagnostic = Diagnostic::error("", whole, "`--set` has an empty key")
-            .help("keys are joined by single dots: `--set architecture.blocks.1.n_heads=8`");
-        findings.diagnostics.push(diagnostic);
-        return;
+        return wrong("`--set` has an empty key", help);
     }
-    if let Err(diagnostic) = put_in_table(root, &segments, node) {
+    if segments.len() > DEEPEST {
+        return wrong("no key is as deep as this", help);
+    }
+    if segments[0].0 == EXTENDS.name {
+        return wrong("`extends` cannot be set", "write it at the top of a spec file");
+    }
+    let node = value_node(value, path.len() + 1, source);
+    let whole = Span { source, range: 0..0 };
+    let mut top = Node { value: Value::Table(std::mem::take(root)), span: whole, raw: None };
+    if let Err(diagnostic) = put(&mut top, &segments, 0, node) {
         findings.diagnostics.push(*diagnostic);
     }
+    if let Value::Table(tree) = top.value {
+        *root = tree;
+    }
 }
+
+/// Keys of the language are not as deep as this.
+const DEEPEST: usize = 16;
 
 /// The value as TOML, or as a bare word where it is not TOML.
 fn value_node(text: &str, offset: usize, source: usize) -> Node {
@@ -73,52 +88,44 @@ fn shift(node: &mut Node, by: usize) {
     }
 }
 
-type Failure = Box<Diagnostic>;
-
-fn put_in_table(tree: &mut Tree, path: &[(&str, Span)], node: Node) -> Result<(), Failure> {
-    let Some(((name, span), rest)) = path.split_first() else {
+/// Lays a node over what stands at a path from `depth` on, below `into`.
+fn put(into: &mut Node, path: &[(&str, Span)], depth: usize, node: Node) -> Result<(), Box<Diagnostic>> {
+    let Some((key, span)) = path.get(depth) else {
+        into.lay(node);
         return Ok(());
     };
-    if rest.is_empty() {
-        // A table laid over a table merges, so that `--set training.optimizer={lr=1}` keeps the rest.
-        let entry = Entry { key: name.to_string(), key_span: span.clone(), node };
-        tree.merge(Tree { entries: vec![entry] });
-        return Ok(());
-    }
-    if tree.get(name).is_none() {
-        let empty = Node { value: Value::Table(Tree::default()), span: span.clone(), raw: None };
-        tree.put(Entry { key: name.to_string(), key_span: span.clone(), node: empty });
-    }
-    match tree.get_mut(name) {
-        Some(entry) => put_in_node(&mut entry.node, name, rest, node),
-        None => Ok(()),
-    }
-}
-
-fn put_in_node(into: &mut Node, name: &str, path: &[(&str, Span)], node: Node) -> Result<(), Failure> {
-    let Some(((index, span), rest)) = path.split_first() else {
-        *into = node;
-        return Ok(());
-    };
-    match &mut into.value {
-        Value::Table(tree) => put_in_table(tree, path, node),
+    let names: Vec<&str> = path[..depth].iter().map(|(name, _)| *name).collect();
+    let name = names.join(".");
+    let (message, help) = match &mut into.value {
+        Value::Table(tree) => match tree.get_mut(key) {
+            Some(entry) if depth + 1 < path.len() => return put(&mut entry.node, path, depth + 1, node),
+            _ => {
+                into.lay(nested(&path[depth..], node));
+                return Ok(());
+            }
+        },
         Value::List(items) => {
             let length = items.len();
-            match index.parse::<usize>().ok().and_then(|i| items.get_mut(i)) {
-                Some(item) => put_in_node(item, index, rest, node),
-                None => {
-                    let message = format!("`{name}` is a list of {length}: there is no item `{index}`");
-                    let help = match length {
-                        0 => "the list is empty".to_string(),
-                        n => format!("items count from 0 to {}", n - 1),
-                    };
-                    Err(Box::new(Diagnostic::error(name, span.clone(), message).help(help)))
-                }
+            if let Some(item) = key.parse::<usize>().ok().and_then(|i| items.get_mut(i)) {
+                return put(item, path, depth + 1, node);
             }
+            let message = format!("`{name}` is a list of {length}: there is no item `{key}`");
+            let last = length.saturating_sub(1);
+            (message, format!("items count from 0 to {last}; `--set {name}=[…]` replaces the whole list"))
         }
+        Value::Unreadable => return Ok(()),
         other => {
-            let message = format!("`{name}` is {}: it has no key `{index}`", other.describe());
-            Err(Box::new(Diagnostic::error(name, span.clone(), message)))
+            let message = format!("`{name}` is {}: it has no key `{key}`", other.describe());
+            (message, "keys are joined by dots from the top: `--set training.batch_size=16`".into())
         }
-    }
+    };
+    Err(Box::new(Diagnostic::error(&name, span.clone(), message).help(help)))
+}
+
+/// The node in a table in a table …, as the path says.
+fn nested(path: &[(&str, Span)], node: Node) -> Node {
+    path.iter().rev().fold(node, |node, (key, span)| {
+        let entry = Entry { key: key.to_string(), key_span: span.clone(), node };
+        Node { value: Value::Table(Tree { entries: vec![entry] }), span: span.clone(), raw: None }
+    })
 }

@@ -61,6 +61,8 @@ pub struct Choice {
     pub word: &'static str,
     /// Keys that every kind has.
     pub common: &'static [Key],
+    /// The kind of a table that does not say.
+    pub default: Option<&'static str>,
 }
 
 /// A range of real numbers, finite ends included unless said.
@@ -103,15 +105,17 @@ impl Type {
     pub fn describe(&self) -> String {
         match self {
             Type::Flag => "`true` or `false`".into(),
-            Type::Text => "a text".into(),
+            Type::Text => "text".into(),
             Type::Path => "a path".into(),
             Type::Word(words) => one_of(words),
+            Type::Integer(min, max) if min == max => min.to_string(),
             Type::Integer(min, i64::MAX) => format!("a whole number of {min} or more"),
             Type::Integer(min, max) => format!("a whole number from {min} to {max}"),
             Type::Number(range) => range.describe(),
             Type::WordOrNumber(words, range) => format!("{} or {}", one_of(words), range.describe()),
             Type::List(of, min, max) if min == max => format!("a list of {min}, each {}", of.describe()),
-            Type::List(of, ..) => format!("a list, each {}", of.describe()),
+            Type::List(of, 0, _) => format!("a list, each {}", of.describe()),
+            Type::List(of, min, _) => format!("a list of at least {min}, each {}", of.describe()),
             Type::Table(keys) => {
                 let names: Vec<&str> = keys.iter().map(|k| k.name).collect();
                 format!("a table with {}", names.join(", "))

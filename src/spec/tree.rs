@@ -32,6 +32,10 @@ pub enum Value {
     List(Vec<Node>),
     /// `{ a = 1 }`, or `[table]`
     Table(Tree),
+    /// A whole number beyond 64 bits.
+    Huge(String),
+    /// Something that is no TOML, which was said already.
+    Unreadable,
 }
 
 /// A table: entries in the order of the file.
@@ -63,41 +67,38 @@ impl Tree {
         self.entries.iter_mut().find(|e| e.key == key)
     }
 
-    /// Puts an entry in, in the place of the one with its key if there is one.
-    pub fn put(&mut self, entry: Entry) {
-        match self.get_mut(&entry.key) {
-            Some(old) => *old = entry,
-            None => self.entries.push(entry),
-        }
-    }
-
-    /// Lays `over` on top: tables merge, everything else (lists of tables too) is replaced whole.
+    /// Lays `over` on top, key by key.
     pub fn merge(&mut self, over: Tree) {
         for entry in over.entries {
-            match (self.get_mut(&entry.key), entry) {
-                (
-                    Some(Entry { key_span, node: Node { value: Value::Table(old), span, .. }, .. }),
-                    Entry {
-                        key_span: new_key,
-                        node: Node { value: Value::Table(new), span: new_span, .. },
-                        ..
-                    },
-                ) if !changes_kind(old, &new) => {
-                    old.merge(new);
-                    (*key_span, *span) = (new_key, new_span);
+            match self.get_mut(&entry.key) {
+                Some(old) => {
+                    old.key_span = entry.key_span;
+                    old.node.lay(entry.node);
                 }
-                (_, entry) => self.put(entry),
+                None => self.entries.push(entry),
             }
         }
     }
 }
 
-/// Another `kind` has other keys: the old ones must not linger under it.
-fn changes_kind(old: &Tree, new: &Tree) -> bool {
-    match (old.get("kind"), new.get("kind")) {
+impl Node {
+    /// Lays `over` on top: tables merge, unless the new one is of another kind, which has other
+    /// keys; everything else (lists of tables too) is replaced whole.
+    pub fn lay(&mut self, over: Node) {
+        match (&mut self.value, over) {
+            (Value::Table(old), Node { value: Value::Table(new), .. }) if !of_other_kind(old, &new) => {
+                old.merge(new);
+            }
+            (_, over) => *self = over,
+        }
+    }
+}
+
+fn of_other_kind(old: &Tree, new: &Tree) -> bool {
+    ["kind", "probe"].iter().any(|word| match (old.get(word), new.get(word)) {
         (Some(old), Some(new)) => old.node.value != new.node.value,
         _ => false,
-    }
+    })
 }
 
 /// Copies a parsed table out of `toml`'s borrowed form.
@@ -117,7 +118,7 @@ pub fn node_from_toml(value: &Spanned<DeValue<'_>>, source: usize) -> Node {
     let read = match value.get_ref() {
         DeValue::String(s) => Value::Text(s.to_string()),
         DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix())
-            .map_or_else(|_| Value::Number(f64::INFINITY), Value::Integer),
+            .map_or_else(|_| Value::Huge(i.as_str().to_string()), Value::Integer),
         DeValue::Float(x) => Value::Number(x.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(b) => Value::Flag(*b),
         DeValue::Datetime(d) => Value::Date(d.to_string()),
@@ -132,14 +133,17 @@ impl Value {
     pub fn describe(&self) -> String {
         match self {
             Value::Text(s) if s.chars().count() <= 40 => format!("the text {s:?}"),
-            Value::Text(_) => "a text".into(),
+            Value::Text(_) => "a long text".into(),
             Value::Integer(i) => format!("the integer {i}"),
-            Value::Number(x) if x.is_infinite() => "a number too large".into(),
+            Value::Number(x) if x.is_nan() => "`nan`".into(),
+            Value::Number(x) if x.is_infinite() => "a number that is not finite".into(),
             Value::Number(x) => format!("the number {x:?}"),
             Value::Flag(b) => format!("`{b}`"),
             Value::Date(d) => format!("the date {d}"),
-            Value::List(_) => "a list".into(),
+            Value::List(items) => format!("a list of {}", items.len()),
             Value::Table(_) => "a table".into(),
+            Value::Huge(digits) => format!("{digits}, which is beyond 64 bits"),
+            Value::Unreadable => "nothing that can be read".into(),
         }
     }
 }

@@ -34,6 +34,9 @@ fn path(chosen: &toml::Table) -> std::result::Result<PathBuf, String> {
 }
 
 fn check(checking: &mut Checking<'_>) {
+    if checking.text("path").is_none() {
+        return;
+    }
     let path = match path(checking.config) {
         Ok(path) => path,
         Err(variable) => {

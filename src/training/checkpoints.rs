@@ -1,7 +1,7 @@
 //! When the model is saved and probed.
 
 use crate::spec::check::nothing;
-use crate::spec::{Default, Key, Kind, Type};
+use crate::spec::{Checking, Default, Key, Kind, Type};
 use std::collections::BTreeSet;
 use toml::Table;
 
@@ -26,7 +26,7 @@ const LOG_LINEAR: CheckpointsKind = CheckpointsKind {
         example: "kind = \"log_linear\"\ncount = 32",
         keys: &[Key {
             name: "count",
-            ty: Type::Integer(2, 10_000),
+            ty: Type::Integer(2, MOST as i64),
             default: Default::Value("32"),
             doc: "about how many",
         }],
@@ -49,11 +49,23 @@ const EVERY: CheckpointsKind = CheckpointsKind {
             doc: "steps between checkpoints",
         }],
         traits: &[],
-        check: nothing,
+        check: check_every,
     },
     steps: |every, steps| (0..=steps / every).map(|i| i * every).collect(),
     key: "steps",
 };
+
+/// More would fill the disk with models.
+const MOST: u64 = 10_000;
+
+fn check_every(cx: &mut Checking<'_>) {
+    let (Some(every), Some(steps)) = (cx.integer("steps"), cx.facts.steps) else { return };
+    let count = steps / every as u64;
+    if count > MOST {
+        let message = format!("that is {count} checkpoints: each is saved and probed");
+        cx.error("steps", message, format!("use {} or more", steps.div_ceil(MOST)));
+    }
+}
 
 /// The steps after which a run of `steps` is saved; 0 and the last are always among them.
 pub fn steps(kind: &CheckpointsKind, config: &Table, steps: u64) -> BTreeSet<u64> {

@@ -1,0 +1,81 @@
+//! What must agree in `[training]`: how long, and where.
+
+use super::resolve::Resolver;
+use super::tables::{integer, text};
+use crate::spec::check::Facts;
+use toml::{Table, Value};
+
+impl Resolver<'_> {
+    pub(super) fn training(&mut self, root: &mut Table, facts: &mut Facts) {
+        let batch = integer(root, &["training", "batch_size"]);
+        let per_step = batch.zip(facts.n_ctx).map(|(batch, n_ctx)| (batch * n_ctx) as i64);
+        self.length(root, per_step);
+        facts.steps = integer(root, &["training", "steps"]).map(|steps| steps as u64);
+        self.device(root);
+    }
+
+    /// `tokens` becomes `steps`, if that is how the length is told.
+    fn length(&mut self, root: &mut Table, per_step: Option<i64>) {
+        let Some(Value::Table(training)) = root.get_mut("training") else { return };
+        let tokens = training.remove("tokens").and_then(|t| t.as_integer());
+        let findings = &mut *self.findings;
+        let written = |key: &str| findings.places.value(&format!("training.{key}")).is_some();
+        match (written("tokens"), written("steps")) {
+            (true, true) => {
+                let message = "`tokens` and `steps` both say how long to train";
+                let other = ("training.steps", "`steps` says it too");
+                findings.clash("training.tokens", message, other, "keep one of them");
+            }
+            (false, false) if findings.lacks("tokens") && findings.lacks("steps") => {
+                let message = "`training` does not say how long to train";
+                findings.error(
+                    "training.tokens",
+                    message,
+                    "add `tokens = 6_000_000` to `[training]`, or `steps`",
+                );
+            }
+            _ => {}
+        }
+        let Some(per_step) = per_step else { return };
+        if let Some(tokens) = tokens {
+            if tokens < per_step {
+                let message = format!(
+                    "`tokens` = {tokens} is less than one step: batch_size × n_ctx is {per_step} tokens"
+                );
+                let help = format!("use {per_step} or more, or a smaller batch_size");
+                let other = ("training.batch_size", "sequences a step");
+                findings.clash("training.tokens", message, other, help);
+            }
+            let steps = (tokens as u64).div_ceil(per_step as u64).max(1) as i64;
+            training.entry("steps").or_insert(steps.into());
+        }
+        let steps = training.get("steps").and_then(Value::as_integer);
+        if steps.is_some_and(|steps| steps.checked_mul(per_step).is_none()) {
+            let key = if tokens.is_some() { "training.tokens" } else { "training.steps" };
+            findings.error(key, "that is more tokens than can be counted", "train less");
+        }
+    }
+
+    fn device(&mut self, root: &mut Table) {
+        let here = &self.language.devices;
+        let Some(device) = text(root, &["training", "device"]).map(str::to_string) else { return };
+        let device = if device == "auto" { here.last().copied().unwrap_or("cpu") } else { &device };
+        if !here.contains(&device) {
+            let message = format!("there is no device \"{device}\" here");
+            let help = format!(
+                "devices here: {}; a build with `--features cuda` on a machine with an NVIDIA GPU has \"cuda\"",
+                here.join(", ")
+            );
+            self.findings.error("training.device", message, help);
+        }
+        let Some(precision) = text(root, &["training", "precision"]) else { return };
+        if precision != "f32" && device != "cuda" {
+            let message = format!("precision \"{precision}\" needs the device \"cuda\"");
+            let other = ("training.device", "this device");
+            self.findings.clash("training.precision", message, other, "use \"f32\"");
+        }
+        if let Some(Value::Table(training)) = root.get_mut("training") {
+            training.insert("device".into(), device.into());
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What to say of a value that is not what its key takes.
+
+use super::diagnostic::Diagnostic;
+use super::names::nearest;
+use super::schema::{Choice, Language, Type};
+use super::tree::{Node, Value};
+use toml::de::DeValue;
+
+/// What is wrong with a value, and the way to write what was probably meant.
+pub fn diagnostic(language: &Language, node: &Node, ty: &Type, path: &str) -> Diagnostic {
+    let name = path.rsplit('.').find(|part| !is_index(part)).unwrap_or(path);
+    let called = match path.rsplit('.').next() {
+        Some(index) if is_index(index) => format!("item {index} of `{name}`"),
+        _ => format!("`{name}`"),
+    };
+    let message = format!("{called} must be {}, found {}", ty.describe(), node.value.describe());
+    let diagnostic = Diagnostic::error(path, node.span.clone(), message);
+    if let Some(error) = unparsed(node) {
+        return diagnostic.help(format!("this is not TOML: {error}"));
+    }
+    match (ty, &node.value) {
+        (Type::Word(words) | Type::WordOrNumber(words, _), Value::Text(word)) => {
+            if let Some(near) = nearest(word, words.iter().copied()) {
+                return diagnostic.label(format!("did you mean \"{near}\"?"));
+            }
+            match language.elsewhere(name, word) {
+                Some(home) => diagnostic.help(format!("\"{word}\" is for the `{name}` {home}")),
+                None => diagnostic,
+            }
+        }
+        (Type::Kind(choice), Value::Text(word)) => diagnostic.help(as_kind(language, choice, word)),
+        (Type::Integer(..) | Type::Number(_) | Type::Flag, Value::Text(text)) if is_toml(text, ty) => {
+            diagnostic.help(format!("write it without quotes: {text}"))
+        }
+        (Type::Integer(..), Value::Number(x)) if x.fract() == 0.0 && x.abs() < 1e15 => {
+            diagnostic.help(format!("write it as a whole number: {x:.0}"))
+        }
+        (Type::List(Type::Table(_) | Type::Kind(_), ..), Value::Table(_)) => {
+            diagnostic.help(format!("each of a list of tables has double brackets: `[[{path}]]`"))
+        }
+        (Type::Table(_) | Type::Kind(_), Value::List(items))
+            if items.iter().any(|item| matches!(item.value, Value::Table(_))) =>
+        {
+            diagnostic.help(format!("there is one such table, in single brackets: `[{path}]`"))
+        }
+        _ => diagnostic,
+    }
+}
+
+fn is_index(part: &str) -> bool {
+    part.parse::<usize>().is_ok()
+}
+
+fn is_toml(text: &str, ty: &Type) -> bool {
+    match DeValue::parse(text).map(|value| value.into_inner()) {
+        Ok(DeValue::Integer(_)) => !matches!(ty, Type::Flag),
+        Ok(DeValue::Float(_)) => matches!(ty, Type::Number(_)),
+        Ok(DeValue::Boolean(_)) => matches!(ty, Type::Flag),
+        _ => false,
+    }
+}
+
+/// A word where a table should be picks its kind.
+fn as_kind(language: &Language, choice: &Choice, word: &str) -> String {
+    let names = language.kinds(choice.registry).iter().map(|kind| kind.name);
+    let kind = nearest(word, names).map_or("…".to_string(), |name| format!("{name:?}"));
+    format!("write `{{ {} = {kind} }}`", choice.word)
+}
+
+/// What is wrong with a value from the command line that was meant to be TOML.
+fn unparsed(node: &Node) -> Option<String> {
+    let raw = node.raw.as_deref().filter(|raw| raw.starts_with(['{', '[', '"', '\'']))?;
+    let error = DeValue::parse(raw).err()?;
+    error.message().lines().next().map(str::to_string)
+}
