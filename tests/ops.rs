@@ -253,6 +253,20 @@ const SMALL: Size = Size {
     d_vocab: 1024,
     batch: 32,
 };
+const SHORT: Size = Size {
+    d_model: 64,
+    n_ctx: 64,
+    n_heads: 4,
+    d_vocab: 512,
+    batch: 32,
+};
+const PAPER: Size = Size {
+    d_model: 512,
+    n_ctx: 512,
+    n_heads: 8,
+    d_vocab: 50257,
+    batch: 4,
+};
 const MEDIUM: Size = Size {
     d_model: 256,
     n_ctx: 256,
@@ -303,10 +317,20 @@ fn processor_seconds() -> f64 {
 #[test]
 #[ignore = "prints times"]
 fn step_times() {
+    print_step_times();
+}
+
+pub fn print_step_times() {
     let composed = std::env::var_os("COMPOSED").is_some();
     let only = std::env::var("SIZE").unwrap_or_default();
-    for (name, size, steps) in [("small", SMALL, 60), ("medium", MEDIUM, 12)] {
-        if !only.is_empty() && only != name {
+    let sizes = [
+        ("short", SHORT, 100),
+        ("small", SMALL, 60),
+        ("medium", MEDIUM, 12),
+        ("paper", PAPER, 3),
+    ];
+    for (name, size, steps) in sizes {
+        if only != name && (!only.is_empty() || name == "paper") {
             continue;
         }
         let tokens = (size.batch * size.n_ctx) as f64;
