@@ -4,6 +4,10 @@
 //! and may have a `fused` form per device with a backward pass of its own. [`Backend`] names them all: its
 //! default bodies are the composed forms, and a device overrides what it has a fused form for.
 //!
+//! On the processor, leave dfdx's allocation cache off: the fused forms allocate for themselves and never take from
+//! it what their tensors give to it. Freed memory is kept for the next step all the same. A training that needs
+//! buffers of more than 64 MiB is fastest on the main thread, whose memory alone is kept at that size.
+//!
 //! Shapes are agreed between the caller and the operation and not checked here beyond `debug_assert`: a plan
 //! checks sizes before a tensor exists.
 

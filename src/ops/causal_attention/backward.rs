@@ -5,12 +5,18 @@
 
 use super::super::cpu::{LANES, Matrix, exp, fma, multiply, sum_lanes, vectorized};
 use super::forward::{BLOCK, stride};
-use super::heads::{Columns, Making, Rows, Sizes};
+use super::heads::{Columns, Making, Sizes, gather, transpose};
 
 /// What a thread works in.
 pub(super) struct Scratch {
     pattern: Vec<f32>,
     d_scores: Vec<f32>,
+    q: Vec<f32>,
+    k: Vec<f32>,
+    k_columns: Vec<f32>,
+    v_columns: Vec<f32>,
+    z: Vec<f32>,
+    d_z: Vec<f32>,
     d_q: Vec<f32>,
     d_k: Vec<f32>,
     d_v: Vec<f32>,
@@ -19,12 +25,19 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub fn new(Sizes { position, d_head, .. }: Sizes) -> Self {
+        let rows = vec![0.0; position * d_head];
         Self {
             pattern: vec![0.0; BLOCK * stride(position)],
             d_scores: vec![0.0; BLOCK * stride(position)],
-            d_q: vec![0.0; position * d_head],
-            d_k: vec![0.0; position * d_head],
-            d_v: vec![0.0; position * d_head],
+            q: rows.clone(),
+            k: rows.clone(),
+            k_columns: vec![0.0; d_head * stride(position)],
+            v_columns: vec![0.0; d_head * stride(position)],
+            z: rows.clone(),
+            d_z: rows.clone(),
+            d_q: rows.clone(),
+            d_k: rows.clone(),
+            d_v: rows,
             deltas: vec![0.0; position],
         }
     }
@@ -33,7 +46,7 @@ impl Scratch {
 /// One head of one sequence: adds to the gradients of q, k and v; returns those of the bias in the order of keys
 /// (empty without one) and of the smear's `a`.
 pub(super) fn head(
-    [q_stream, k_stream, v, z, d_z]: [&[f32]; 5],
+    [q, k, v, z, d_z]: [&[f32]; 5],
     making: &Making,
     at: (usize, usize),
     (bias, log_sums): (&[f32], &[f32]),
@@ -42,10 +55,15 @@ pub(super) fn head(
 ) -> (Vec<f32>, f32) {
     let sizes @ Sizes { position, d_head, .. } = making.sizes;
     let stride = stride(position);
-    let (q, k) = (making.queries(q_stream, at), making.keys(k_stream, at));
-    let [v, d_z_rows] = [v, d_z].map(|x| Rows::in_stream(x, &sizes, at));
-    let start = sizes.start(at.0, at.1);
-    row_products(&z[start..], &d_z[start..], sizes.width(), d_head, &mut scratch.deltas);
+    // d_v is made last: until then it is where the values lie.
+    gather(v, &sizes, at, &mut scratch.d_v);
+    transpose(&scratch.d_v, d_head, &mut scratch.v_columns, stride);
+    making.queries(q, at, &mut scratch.q);
+    making.keys(k, at, &mut scratch.k);
+    transpose(&scratch.k, d_head, &mut scratch.k_columns, stride);
+    gather(z, &sizes, at, &mut scratch.z);
+    gather(d_z, &sizes, at, &mut scratch.d_z);
+    row_products(&scratch.z, &scratch.d_z, d_head, &mut scratch.deltas);
     scratch.d_k.fill(0.0);
     scratch.d_v.fill(0.0);
     let mut d_bias = vec![0.0; bias.len()];
@@ -55,27 +73,34 @@ pub(super) fn head(
         let keys = first + rows;
         let pattern = &mut scratch.pattern[..rows * stride];
         let d_scores = &mut scratch.d_scores[..rows * stride];
-        let (q, d_z) = (q.from(first), d_z_rows.from(first));
+        let q = Matrix::rows(&scratch.q[first * d_head..], d_head);
+        let d_z = Matrix::rows(&scratch.d_z[first * d_head..], d_head);
 
-        let operands = (q, k.from(0).transposed());
+        let operands = (q, Matrix::rows(&scratch.k_columns, stride));
         multiply((pattern, stride), false, sizes.scale(), operands, (rows, d_head, keys));
         pattern_rows(pattern, stride, first, position, bias, &log_sums[first..keys]);
         let operands = (Matrix::rows(pattern, stride).transposed(), d_z);
         multiply((&mut scratch.d_v, d_head), true, 1.0, operands, (keys, rows, d_head));
 
-        let operands = (d_z, v.from(0).transposed());
+        let operands = (d_z, Matrix::rows(&scratch.v_columns, stride));
         multiply((d_scores, stride), false, 1.0, operands, (rows, d_head, keys));
         let deltas = &scratch.deltas[first..keys];
         score_rows(d_scores, pattern, stride, first, position, deltas, &mut d_bias);
         let d_scores = Matrix::rows(d_scores, stride);
         let d_q = &mut scratch.d_q[first * d_head..];
-        multiply((d_q, d_head), false, sizes.scale(), (d_scores, k.from(0)), (rows, keys, d_head));
+        multiply(
+            (d_q, d_head),
+            false,
+            sizes.scale(),
+            (d_scores, Matrix::rows(&scratch.k, d_head)),
+            (rows, keys, d_head),
+        );
         let operands = (d_scores.transposed(), q);
         multiply((&mut scratch.d_k, d_head), true, sizes.scale(), operands, (keys, rows, d_head));
     }
 
     making.queries_backward(&mut scratch.d_q);
-    let d_a = making.keys_backward(&mut scratch.d_k, k_stream, at);
+    let d_a = making.keys_backward(&mut scratch.d_k, k, at);
     let parts = [&scratch.d_q, &scratch.d_k, &scratch.d_v];
     for (sum, part) in [d_q, d_k, d_v].into_iter().zip(parts) {
         for (row, part) in part.chunks_exact(d_head).enumerate() {
@@ -88,10 +113,11 @@ pub(super) fn head(
 }
 
 vectorized! {
-    /// `products[i] = a[i] · b[i]` for rows of `length`, `stride` apart.
-    fn row_products(a: &[f32], b: &[f32], stride: usize, length: usize, products: &mut [f32]) {
-        for (product, (a, b)) in products.iter_mut().zip(a.chunks(stride).zip(b.chunks(stride))) {
-            *product = sum_lanes([&a[..length], &b[..length]], |sum, [a, b]| fma::<FMA>(a, b, sum));
+    /// `products[i] = a[i] · b[i]` for rows of `length`.
+    fn row_products(a: &[f32], b: &[f32], length: usize, products: &mut [f32]) {
+        let rows = a.chunks_exact(length).zip(b.chunks_exact(length));
+        for (product, (a, b)) in products.iter_mut().zip(rows) {
+            *product = sum_lanes([a, b], |sum, [a, b]| fma::<FMA>(a, b, sum));
         }
     }
 }

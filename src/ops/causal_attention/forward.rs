@@ -1,7 +1,7 @@
 //! The forward pass of a head: blocks of queries against all keys before them.
 
 use super::super::cpu::{LANES, Matrix, exp, greatest, multiply, vectorized};
-use super::heads::{Columns, Making, Rows, Sizes};
+use super::heads::{Columns, Making, Sizes, gather, transpose};
 
 /// Queries in a block.
 pub(super) const BLOCK: usize = 48;
@@ -24,14 +24,23 @@ pub(super) fn by_key(bias: &[f32], position: usize) -> Vec<f32> {
 pub(super) struct Scratch {
     scores: Vec<f32>,
     z: Vec<f32>,
+    q: Vec<f32>,
+    k: Vec<f32>,
+    k_columns: Vec<f32>,
+    v: Vec<f32>,
     shares: [f32; BLOCK],
 }
 
 impl Scratch {
     pub fn new(sizes: Sizes) -> Self {
+        let rows = vec![0.0; sizes.position * sizes.d_head];
         Self {
             scores: vec![0.0; BLOCK * stride(sizes.position)],
             z: vec![0.0; BLOCK * sizes.d_head],
+            q: rows.clone(),
+            k: rows.clone(),
+            k_columns: vec![0.0; sizes.d_head * stride(sizes.position)],
+            v: rows,
             shares: [0.0; BLOCK],
         }
     }
@@ -49,17 +58,20 @@ pub(super) fn head(
 ) {
     let Sizes { position, d_head, .. } = making.sizes;
     let stride = stride(position);
-    let (q, k) = (making.queries(q, at), making.keys(k, at));
-    let v = Rows::in_stream(v, &making.sizes, at);
+    making.queries(q, at, &mut scratch.q);
+    making.keys(k, at, &mut scratch.k);
+    transpose(&scratch.k, d_head, &mut scratch.k_columns, stride);
+    gather(v, &making.sizes, at, &mut scratch.v);
     for first in (0..position).step_by(BLOCK) {
         let rows = BLOCK.min(position - first);
         let keys = first + rows;
         let scores = &mut scratch.scores[..rows * stride];
-        let operands = (q.from(first), k.from(0).transposed());
+        let operands =
+            (Matrix::rows(&scratch.q[first * d_head..], d_head), Matrix::rows(&scratch.k_columns, stride));
         multiply((scores, stride), false, making.sizes.scale(), operands, (rows, d_head, keys));
         let log_sums = &mut log_sums[first..keys];
         softmax_rows(scores, stride, first, position, bias, log_sums, &mut scratch.shares);
-        let operands = (Matrix::rows(scores, stride), v.from(0));
+        let operands = (Matrix::rows(scores, stride), Matrix::rows(&scratch.v, d_head));
         multiply((&mut scratch.z, d_head), false, 1.0, operands, (rows, keys, d_head));
         for (row, share) in scratch.shares[..rows].iter().enumerate() {
             // SAFETY: a head of a sequence is one task.

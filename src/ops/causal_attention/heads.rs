@@ -1,7 +1,6 @@
 //! One head's rows of the streams: smeared and rotated on the way in, the reverse for gradients on the way out.
 
-use super::super::cpu::{Matrix, dot};
-use std::borrow::Cow;
+use super::super::cpu::dot;
 
 /// The sizes of a call.
 #[derive(Clone, Copy)]
@@ -38,66 +37,58 @@ pub(super) struct Making {
     pub rotary: Option<(Vec<f32>, Vec<f32>)>,
 }
 
-/// `[position, d_head]`, in the stream or made.
-pub(super) struct Rows<'a> {
-    values: Cow<'a, [f32]>,
-    stride: usize,
+/// The rows of a head in a stream.
+fn rows<'a>(
+    stream: &'a [f32],
+    sizes: &Sizes,
+    (sequence, head): (usize, usize),
+) -> impl Iterator<Item = &'a [f32]> + use<'a> {
+    let Sizes { position, d_head, .. } = *sizes;
+    let rows = stream[sizes.start(sequence, head)..].chunks(sizes.width());
+    rows.take(position).map(move |row| &row[..d_head])
 }
 
-impl<'a> Rows<'a> {
-    /// The rows of a head in a stream as they are.
-    pub fn in_stream(stream: &'a [f32], sizes: &Sizes, (sequence, head): (usize, usize)) -> Self {
-        let values = Cow::Borrowed(&stream[sizes.start(sequence, head)..]);
-        Self { values, stride: sizes.width() }
+/// Copies the rows of a head together, `[position, d_head]`: in the stream, a power of two apart, they would push
+/// each other out of the cache.
+pub(super) fn gather(stream: &[f32], sizes: &Sizes, at: (usize, usize), to: &mut [f32]) {
+    for (to, row) in to.chunks_exact_mut(sizes.d_head).zip(rows(stream, sizes, at)) {
+        to.copy_from_slice(row);
     }
+}
 
-    /// From a row on.
-    pub fn from(&self, row: usize) -> Matrix<'_> {
-        Matrix::rows(&self.values[row * self.stride..], self.stride)
-    }
-
-    fn row(&self, row: usize, d_head: usize) -> &[f32] {
-        &self.values[row * self.stride..][..d_head]
-    }
-
-    fn copied(&self, sizes: &Sizes) -> Vec<f32> {
-        let rows = (0..sizes.position).flat_map(|t| self.row(t, sizes.d_head));
-        rows.copied().collect()
+/// Rows `[position, d_head]` to columns, `stride` apart.
+pub(super) fn transpose(rows: &[f32], d_head: usize, to: &mut [f32], stride: usize) {
+    const TILE: usize = 16;
+    for (tile, rows) in rows.chunks(TILE * d_head).enumerate() {
+        for column in 0..d_head {
+            let to = &mut to[column * stride + tile * TILE..];
+            for (to, row) in to.iter_mut().zip(rows.chunks_exact(d_head)) {
+                *to = row[column];
+            }
+        }
     }
 }
 
 impl Making {
-    /// The queries of a head.
-    pub fn queries<'a>(&self, q: &'a [f32], at: (usize, usize)) -> Rows<'a> {
-        let rows = Rows::in_stream(q, &self.sizes, at);
-        if self.rotary.is_none() {
-            return rows;
-        }
-        let mut made = rows.copied(&self.sizes);
-        self.rotate(&mut made, 1.0);
-        self.own(made)
+    /// The queries of a head, `[position, d_head]`.
+    pub fn queries(&self, q: &[f32], at: (usize, usize), to: &mut [f32]) {
+        gather(q, &self.sizes, at, to);
+        self.rotate(to, 1.0);
     }
 
-    /// The keys of a head.
-    pub fn keys<'a>(&self, k: &'a [f32], at: (usize, usize)) -> Rows<'a> {
-        let rows = Rows::in_stream(k, &self.sizes, at);
-        if self.rotary.is_none() && self.smear.is_none() {
-            return rows;
-        }
-        let d_head = self.sizes.d_head;
-        let mut made = rows.copied(&self.sizes);
+    /// The keys of a head, `[position, d_head]`.
+    pub fn keys(&self, k: &[f32], at: (usize, usize), to: &mut [f32]) {
+        gather(k, &self.sizes, at, to);
         if let Some(share) = &self.smear {
             let share = share[at.1];
-            for t in 1..self.sizes.position {
-                let before = rows.row(t - 1, d_head);
-                let now = &mut made[t * d_head..][..d_head];
+            let after_first = to.chunks_exact_mut(self.sizes.d_head).skip(1);
+            for (now, before) in after_first.zip(rows(k, &self.sizes, at)) {
                 for (now, before) in now.iter_mut().zip(before) {
                     *now = before + share * (*now - before);
                 }
             }
         }
-        self.rotate(&mut made, 1.0);
-        self.own(made)
+        self.rotate(to, 1.0);
     }
 
     /// From gradients of a head's made queries to those of its queries, in place.
@@ -110,23 +101,19 @@ impl Making {
         self.rotate(d_k, -1.0);
         let Some(share) = &self.smear else { return 0.0 };
         let share = share[at.1];
-        let (d_head, rows) = (self.sizes.d_head, Rows::in_stream(k, &self.sizes, at));
+        let d_head = self.sizes.d_head;
+        let pairs = rows(k, &self.sizes, at).zip(rows(k, &self.sizes, at).skip(1));
         let mut d_share = 0.0;
-        for t in 1..self.sizes.position {
-            let (before, now) = d_k[(t - 1) * d_head..].split_at_mut(d_head);
+        for (t, (before_row, row)) in pairs.enumerate() {
+            let (before, now) = d_k[t * d_head..].split_at_mut(d_head);
             let now = &mut now[..d_head];
-            d_share += dot(now, rows.row(t, d_head)) - dot(now, rows.row(t - 1, d_head));
+            d_share += dot(now, row) - dot(now, before_row);
             for (before, now) in before.iter_mut().zip(now) {
                 *before += (1.0 - share) * *now;
                 *now *= share;
             }
         }
         d_share * share * (1.0 - share)
-    }
-
-    fn own(&self, made: Vec<f32>) -> Rows<'static> {
-        let values = Cow::Owned(made);
-        Rows { values, stride: self.sizes.d_head }
     }
 
     /// Turns the rows by their angles, times `direction` ±1.

@@ -123,7 +123,8 @@ pub fn put_gradient<S: Shape>(
 }
 
 /// Asks the C library's allocator, once, to keep what is freed: a step frees what the next one allocates again,
-/// and giving it back to the system in between costs as much as a third of a small step.
+/// and giving it back to the system in between costs a quarter of a step and more. (Threads other than the main
+/// one still give back what is larger than 64 MiB.)
 fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -134,14 +135,13 @@ fn keep_freed_memory() {
             fn mallopt(parameter: c_int, value: c_int) -> c_int;
         }
         const M_TRIM_THRESHOLD: c_int = -1;
-        const M_MMAP_THRESHOLD: c_int = -3;
-        const GREATEST_MMAP_THRESHOLD: c_int = 32 << 20;
+        const M_MMAP_MAX: c_int = -4;
 
         static ONCE: Once = Once::new();
         // SAFETY: the allocator allows this at any time; where a value is refused, nothing changes.
         ONCE.call_once(|| unsafe {
-            mallopt(M_TRIM_THRESHOLD, c_int::MAX);
-            mallopt(M_MMAP_THRESHOLD, GREATEST_MMAP_THRESHOLD);
+            mallopt(M_TRIM_THRESHOLD, -1); // never
+            mallopt(M_MMAP_MAX, 0); // nothing that would be unmapped when freed
         });
     }
 }
