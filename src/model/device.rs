@@ -1,7 +1,9 @@
 //! The devices a model can run on.
 
 use super::blocks::{BlockKind, Build};
-use crate::error::{Error, Result};
+#[cfg(feature = "cuda")]
+use crate::error::Error;
+use crate::error::Result;
 use crate::ops;
 use dfdx::prelude::*;
 

@@ -1,11 +1,7 @@
 //! A training step made of the operations: fused equals composed, and what it saves.
-//!
-//! `cargo test --release --test ops -- --ignored --nocapture` prints the times of a step and of each operation
-//! (`SIZE` picks one size, `COMPOSED=1` also times the composed step).
 
 mod forms;
 mod model;
-mod times;
 
 use forms::{Composed, Fused};
 use model::{Model, Size, TINY};

@@ -106,7 +106,3 @@ impl Model {
 }
 
 pub const TINY: Size = Size { d_model: 16, n_ctx: 9, n_heads: 2, d_vocab: 23, batch: 3 };
-pub const SMALL: Size = Size { d_model: 64, n_ctx: 128, n_heads: 2, d_vocab: 1024, batch: 32 };
-pub const SHORT: Size = Size { d_model: 64, n_ctx: 64, n_heads: 4, d_vocab: 512, batch: 32 };
-pub const PAPER: Size = Size { d_model: 512, n_ctx: 512, n_heads: 8, d_vocab: 50257, batch: 4 };
-pub const MEDIUM: Size = Size { d_model: 256, n_ctx: 256, n_heads: 8, d_vocab: 4096, batch: 16 };
