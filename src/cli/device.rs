@@ -1,5 +1,6 @@
 //! From the device's name in a plan to code compiled for it.
 
+use super::bench;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::model::{Backend, Model, Subject};
@@ -14,6 +15,8 @@ pub struct DeviceCommands {
     pub train: fn(&Plan, &Dataset, &RunDirectory, bool, &mut dyn Watch) -> Result<()>,
     /// [`training::load`].
     pub load: fn(&Plan, &RunDirectory, u64) -> Result<Box<dyn Subject>>,
+    /// [`bench::measure`].
+    pub bench: fn(&Plan, &Dataset, Option<u64>) -> Result<bench::Figures>,
     /// How many parameters a plan's model has.
     pub n_parameters: fn(&Plan) -> Result<usize>,
 }
@@ -32,6 +35,7 @@ fn on<D: Backend>() -> DeviceCommands {
     DeviceCommands {
         train: training::train::<D>,
         load: |plan, run, step| Ok(Box::new(training::load::<D>(plan, run, step)?)),
+        bench: bench::measure::<D>,
         n_parameters: |plan| Ok(Model::<D>::new(plan, D::open()?)?.params.count()),
     }
 }

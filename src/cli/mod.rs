@@ -1,5 +1,6 @@
 //! The commands. Only they print: data to stdout, progress and warnings to stderr.
 
+mod bench;
 mod check;
 mod console;
 mod device;
@@ -36,6 +37,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Say what differs between specs or runs
     Diff(diff::Arguments),
+    /// Time a spec's training steps, and say where the time goes
+    Bench(bench::Arguments),
 }
 
 /// Why a command did not end well; each has its exit code.
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::check(arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Diff(arguments) => diff::diff(arguments),
+        Command::Bench(arguments) => bench::bench(arguments),
     };
     let (code, words) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,

@@ -2,9 +2,10 @@
 
 use super::{
     AdamW, Attention, Flat, Pattern, Result, Stream, Taped, Unembedding, Values, activation, adamw,
-    causal_attention, causal_conv1d, embedding, linear, linear_cross_entropy, normalize, residual,
+    causal_attention, causal_conv1d, cpu, embedding, linear, linear_cross_entropy, meter, normalize,
+    residual,
 };
-use dfdx::prelude::{Cpu, Device, Gradients};
+use dfdx::prelude::*;
 
 /// A device that models run on, with one function per operation.
 ///
@@ -149,6 +150,17 @@ pub trait Backend: Device<f32> {
     ) -> Result<(), Self> {
         adamw::composed(param, m, v, grad, hyper)
     }
+
+    /// A plain product of two matrices `[size, size]` as this device does it best, made and awaited by each call
+    /// of what is returned: the yardstick of `indhead bench`.
+    fn square_product(&self, size: usize) -> Result<Box<dyn FnMut() -> Result<(), Self>>, Self> {
+        let ones: Tensor<(usize, usize), f32, Self> = self.try_ones_like(&(size, size))?;
+        Ok(Box::new(move || {
+            let product = ones.clone().try_matmul(ones.clone())?;
+            product.try_sum::<(), Axes2<0, 1>>()?.as_vec(); // waits for the device
+            Ok(())
+        }))
+    }
 }
 
 impl Backend for Cpu {
@@ -158,11 +170,11 @@ impl Backend for Cpu {
         b: Option<&Flat<Self>>,
         d_out: usize,
     ) -> Result<Stream<Self>, Self> {
-        linear::fused(x, w, b, d_out)
+        meter::taped("linear", || linear::fused(x, w, b, d_out))
     }
 
     fn heads_linear(x: Stream<Self>, w: &Flat<Self>, n_heads: usize) -> Result<Stream<Self>, Self> {
-        linear::fused_heads(x, w, n_heads)
+        meter::taped("linear", || linear::fused_heads(x, w, n_heads))
     }
 
     fn causal_attention(
@@ -171,7 +183,7 @@ impl Backend for Cpu {
         v: Stream<Self>,
         options: &Attention<'_, Self>,
     ) -> Result<(Stream<Self>, Option<Pattern<Self>>), Self> {
-        causal_attention::fused(q, k, v, options)
+        meter::taped("causal_attention", || causal_attention::fused(q, k, v, options))
     }
 
     fn linear_cross_entropy(
@@ -181,7 +193,7 @@ impl Backend for Cpu {
         d_vocab: usize,
         targets: &[usize],
     ) -> Result<Taped<(), Self>, Self> {
-        linear_cross_entropy::fused(x, w_u, layout, d_vocab, targets)
+        meter::taped("linear_cross_entropy", || linear_cross_entropy::fused(x, w_u, layout, d_vocab, targets))
     }
 
     fn token_losses(
@@ -204,11 +216,11 @@ impl Backend for Cpu {
     }
 
     fn layer_norm(x: Stream<Self>, gain: &Flat<Self>, bias: &Flat<Self>) -> Result<Stream<Self>, Self> {
-        normalize::fused_layer_norm(x, gain, bias)
+        meter::taped("layer_norm", || normalize::fused_layer_norm(x, gain, bias))
     }
 
     fn rms_norm(x: Stream<Self>, gain: &Flat<Self>) -> Result<Stream<Self>, Self> {
-        normalize::fused_rms_norm(x, gain)
+        meter::taped("rms_norm", || normalize::fused_rms_norm(x, gain))
     }
 
     fn embedding(
@@ -218,15 +230,15 @@ impl Backend for Cpu {
         w_e: &Flat<Self>,
         d_model: usize,
     ) -> Result<Stream<Self>, Self> {
-        embedding::fused(tokens, batch, position, w_e, d_model)
+        meter::taped("embedding", || embedding::fused(tokens, batch, position, w_e, d_model))
     }
 
     fn add_positions(x: Stream<Self>, w_pos: &Flat<Self>) -> Result<Stream<Self>, Self> {
-        embedding::fused_add_positions(x, w_pos)
+        meter::taped("embedding", || embedding::fused_add_positions(x, w_pos))
     }
 
     fn add(a: Stream<Self>, b: Stream<Self>) -> Result<Stream<Self>, Self> {
-        residual::fused(a, b)
+        meter::taped("residual", || residual::fused(a, b))
     }
 
     fn causal_conv1d(
@@ -236,23 +248,23 @@ impl Backend for Cpu {
         kernel_size: usize,
         depthwise: bool,
     ) -> Result<Stream<Self>, Self> {
-        causal_conv1d::fused(x, w, b, kernel_size, depthwise)
+        meter::taped("causal_conv1d", || causal_conv1d::fused(x, w, b, kernel_size, depthwise))
     }
 
     fn gelu(x: Stream<Self>) -> Result<Stream<Self>, Self> {
-        activation::fused_gelu(x)
+        meter::taped("activation", || activation::fused_gelu(x))
     }
 
     fn relu(x: Stream<Self>) -> Result<Stream<Self>, Self> {
-        activation::fused_relu(x)
+        meter::taped("activation", || activation::fused_relu(x))
     }
 
     fn take_gradient(param: &Flat<Self>, grads: &mut Gradients<f32, Self>) -> Result<Flat<Self>, Self> {
-        adamw::fused_take_gradient(param, grads)
+        meter::timed("adamw", || adamw::fused_take_gradient(param, grads))
     }
 
     fn squared_norm(grad: &Flat<Self>) -> Result<f64, Self> {
-        adamw::fused_squared_norm(grad)
+        meter::timed("adamw", || adamw::fused_squared_norm(grad))
     }
 
     fn adamw(
@@ -262,7 +274,15 @@ impl Backend for Cpu {
         grad: &Flat<Self>,
         hyper: &AdamW,
     ) -> Result<(), Self> {
-        adamw::fused(param, m, v, grad, hyper)
+        meter::timed("adamw", || adamw::fused(param, m, v, grad, hyper))
+    }
+
+    fn square_product(&self, size: usize) -> Result<Box<dyn FnMut() -> Result<(), Self>>, Self> {
+        let (ones, mut product) = (vec![1.0; size * size], vec![0.0; size * size]);
+        Ok(Box::new(move || {
+            cpu::square_product(&mut product, &ones, &ones, size);
+            Ok(())
+        }))
     }
 }
 

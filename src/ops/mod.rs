@@ -20,6 +20,7 @@ mod cpu;
 pub mod embedding;
 pub mod linear;
 pub mod linear_cross_entropy;
+pub mod meter;
 pub mod normalize;
 pub mod residual;
 #[cfg(test)]

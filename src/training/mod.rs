@@ -1,6 +1,7 @@
 //! Training: batches in, checkpoints and metrics out.
 
 pub mod checkpoints;
+mod learner;
 pub mod optimizer;
 pub mod schedule;
 
@@ -10,8 +11,7 @@ use crate::model::checkpoint::{from_bytes, to_bytes};
 use crate::model::{Backend, Model, Subject};
 use crate::plan::Plan;
 use crate::record::{Metrics, RunDirectory};
-use dfdx::prelude::*;
-use optimizer::Optimizer;
+pub use learner::Learner;
 use std::collections::BTreeSet;
 
 /// Who looks on while a model learns.
@@ -103,48 +103,26 @@ pub fn train<D: Backend>(
 }
 
 struct Trainer<'a, D: Backend> {
-    plan: &'a Plan,
-    dataset: &'a Dataset,
+    learner: Learner<'a, D>,
     run: &'a RunDirectory,
-    schedule: &'static schedule::ScheduleKind,
-    model: Model<D>,
-    optimizer: Optimizer<D>,
     validation: Vec<Vec<usize>>,
 }
 
 impl<'a, D: Backend> Trainer<'a, D> {
     fn new(plan: &'a Plan, dataset: &'a Dataset, run: &'a RunDirectory) -> Result<Self> {
-        let chosen = &plan.training.schedule.kind;
-        let schedule = schedule::KINDS.iter().copied().find(|k| k.kind.name == chosen);
-        let model = Model::new(plan, D::open()?)?;
-        Ok(Trainer {
-            plan,
-            dataset,
-            run,
-            schedule: schedule.ok_or_else(|| unknown("schedule", chosen))?,
-            optimizer: Optimizer::new(&plan.training, &model.params)?,
-            model,
-            validation: dataset.validation(plan.training.validation_sequences),
-        })
+        let learner = Learner::new(plan, dataset)?;
+        Ok(Trainer { learner, run, validation: dataset.validation(plan.training.validation_sequences) })
     }
 
-    /// From `step` steps taken to one more.
     fn step(&mut self, step: u64) -> Result<Metrics> {
-        let training = &self.plan.training;
-        let windows = self.dataset.batch(step);
-        let loss = self.model.loss(&windows, training.batch_size)?;
-        let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
-        let gradients = loss.try_backward().map_err(Error::device)?;
-        let share = schedule::share(self.schedule, &training.schedule.config, step + 1, training.steps);
-        let (lr, grad_norm) = self.optimizer.step(&mut self.model.params, gradients, step + 1, share)?;
-        if !value.is_finite() || !grad_norm.is_finite() {
-            return Err(self.diverged(step + 1, value, grad_norm));
+        let metrics = self.learner.step(step)?;
+        match metrics.loss.is_finite() && metrics.grad_norm.is_finite() {
+            true => Ok(metrics),
+            false => Err(self.diverged(&metrics)),
         }
-        let (step, tokens) = (step + 1, self.plan.tokens_at(step + 1));
-        Ok(Metrics { step, tokens, loss: value, lr, grad_norm, validation_loss: None })
     }
 
-    fn diverged(&self, step: u64, loss: f32, grad_norm: f64) -> Error {
+    fn diverged(&self, Metrics { step, loss, grad_norm, .. }: &Metrics) -> Error {
         let what = if loss.is_finite() { "gradient" } else { "loss" };
         let good = match self.run.checkpoints().last() {
             Some(last) => format!("the last good checkpoint is {}", self.run.checkpoint(*last).display()),
@@ -157,27 +135,29 @@ impl<'a, D: Backend> Trainer<'a, D> {
     }
 
     fn validation_loss(&self) -> Result<f64> {
-        let losses = self.model.losses(&self.validation, &[])?;
+        let losses = self.learner.model.losses(&self.validation, &[])?;
         let (sum, count) = losses.iter().flatten().fold((0.0, 0), |(s, n), &l| (s + f64::from(l), n + 1));
         Ok(sum / f64::from(count.max(1)))
     }
 
     fn checkpoint(&self, step: u64, watch: &mut dyn Watch) -> Result<()> {
         self.save(step)?;
-        watch.checkpoint(step, self.plan.tokens_at(step), &self.model)
+        watch.checkpoint(step, self.learner.plan.tokens_at(step), &self.learner.model)
     }
 
     fn save(&self, step: u64) -> Result<()> {
+        let Learner { plan, model, optimizer, .. } = &self.learner;
         let contents = vec![
-            ("model.safetensors", to_bytes(&self.model.to_host())?),
-            ("optimizer.safetensors", to_bytes(&self.optimizer.to_host(&self.model.params))?),
+            ("model.safetensors", to_bytes(&model.to_host())?),
+            ("optimizer.safetensors", to_bytes(&optimizer.to_host(&model.params))?),
         ];
-        self.run.save_checkpoint(step, self.plan.tokens_at(step), &contents)
+        self.run.save_checkpoint(step, plan.tokens_at(step), &contents)
     }
 
     fn load(&mut self, step: u64) -> Result<()> {
-        self.model.set(&from_bytes(&self.run.load_checkpoint(step, "model.safetensors")?)?)?;
+        let Learner { model, optimizer, .. } = &mut self.learner;
+        model.set(&from_bytes(&self.run.load_checkpoint(step, "model.safetensors")?)?)?;
         let moments = from_bytes(&self.run.load_checkpoint(step, "optimizer.safetensors")?)?;
-        self.optimizer.set(&self.model.params, &moments)
+        optimizer.set(&model.params, &moments)
     }
 }

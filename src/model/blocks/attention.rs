@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
 use crate::ops::{self, Attention as Options, Backend, Stream};
-use crate::plan::{Chosen, keys::BLOCK_POSITIONS};
+use crate::plan::{Architecture, Chosen, keys::BLOCK_POSITIONS};
 use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
 use dfdx::prelude::*;
 use serde::Deserialize;
@@ -24,6 +24,7 @@ pub const KIND: BlockKind = BlockKind {
         traits: &[Trait::Heads],
         check,
     },
+    flops,
     cpu: build::<Cpu>,
     #[cfg(feature = "cuda")]
     cuda: build::<Cuda>,
@@ -103,6 +104,14 @@ struct Attention {
     /// `[n_ctx, d_model]`, added to the input of queries and keys only (Press et al. 2021).
     w_pos: Option<ParamId>,
     rotary: bool,
+}
+
+/// Four maps, then scores and their sum of values over the past, which is half of the context on average.
+fn flops(chosen: &Chosen, architecture: &Architecture) -> Result<u64> {
+    let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
+    let width = config.n_heads * config.d_head;
+    let past = architecture.n_ctx + 1; // twice its mean
+    Ok((8 * architecture.d_model * width + 2 * past * width) as u64)
 }
 
 fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
 use crate::ops::{self, Backend, Stream};
-use crate::plan::Chosen;
+use crate::plan::{Architecture, Chosen};
 use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
 use dfdx::prelude::*;
 use serde::Deserialize;
@@ -26,6 +26,7 @@ pub const KIND: BlockKind = BlockKind {
         traits: &[Trait::Kernel],
         check,
     },
+    flops,
     cpu: build::<Cpu>,
     #[cfg(feature = "cuda")]
     cuda: build::<Cuda>,
@@ -71,6 +72,12 @@ struct Conv1d {
     w: ParamId,
     /// `[d_model]`
     b: ParamId,
+}
+
+fn flops(chosen: &Chosen, architecture: &Architecture) -> Result<u64> {
+    let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
+    let inputs = if config.depthwise { 1 } else { architecture.d_model };
+    Ok((2 * config.kernel_size * inputs * architecture.d_model) as u64)
 }
 
 fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
 use crate::ops::{self, Backend, Stream};
-use crate::plan::Chosen;
+use crate::plan::{Architecture, Chosen};
 use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
 use dfdx::prelude::*;
 use serde::Deserialize;
@@ -23,6 +23,7 @@ pub const KIND: BlockKind = BlockKind {
         traits: &[Trait::JoinsAttention],
         check,
     },
+    flops,
     cpu: build::<Cpu>,
     #[cfg(feature = "cuda")]
     cuda: build::<Cuda>,
@@ -65,6 +66,11 @@ struct Mlp {
     /// `[d_mlp, d_model]`, `[d_model]`
     w_out: ParamId,
     b_out: ParamId,
+}
+
+fn flops(chosen: &Chosen, architecture: &Architecture) -> Result<u64> {
+    let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
+    Ok((4 * architecture.d_model * config.d_mlp) as u64)
 }
 
 fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {

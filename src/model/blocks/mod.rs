@@ -20,6 +20,8 @@ pub const KINDS: &[&BlockKind] = &[&attention::KIND, &conv1d::KIND, &mlp::KIND];
 pub struct BlockKind {
     /// Name, documentation, keys, checks.
     pub kind: Kind,
+    /// Floating-point operations of its matrix products going forward, a token.
+    pub flops: fn(&Chosen, &Architecture) -> Result<u64>,
     /// Makes one on the CPU.
     pub cpu: Build<Cpu>,
     /// Makes one on a GPU.

@@ -130,6 +130,36 @@ pub fn transpose(a: &[f32], (rows, columns): (usize, usize)) -> Vec<f32> {
     })
 }
 
+/// `c = a b` on all threads, all three `[size, size]`: what the library does by itself.
+pub fn square_product(c: &mut [f32], a: &[f32], b: &[f32], size: usize) {
+    assert!([c.len(), a.len(), b.len()] == [size * size; 3]);
+    let stride = size as isize;
+    // SAFETY: all three matrices are whole.
+    unsafe {
+        gemm::gemm(
+            size,
+            size,
+            size,
+            c.as_mut_ptr(),
+            1,
+            stride,
+            false,
+            a.as_ptr(),
+            1,
+            stride,
+            b.as_ptr(),
+            1,
+            stride,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::Rayon(0),
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::{assert_close, random};

@@ -1,0 +1,58 @@
+"""`indhead bench` and PyTorch on the same specs, in turn, and the medians of their ratios.
+
+    pip install torch numpy
+    python benches/peers/compare.py [--pairs 5] [--compile] [--indhead target/release/indhead] [SPEC…]
+
+Without specs, those in specs/bench. The two run one after the other, pair by pair, so that a change of the
+machine's speed meets both.
+"""
+
+import argparse
+import glob
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+
+
+def run(command):
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("specs", nargs="*")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--compile", action="store_true", help="with torch.compile instead of eager")
+    parser.add_argument("--indhead", default=os.path.join(ROOT, "target/release/indhead"))
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    arguments = parser.parse_args()
+    specs = arguments.specs or sorted(glob.glob(os.path.join(ROOT, "specs/bench/*.toml")), key=size)
+    print(f"{'':<24}{'tokens/s':>10}{'PyTorch':>10}{'ratio':>7}{'(of pairs)':>14}{'utilised':>10}{'MiB':>7}{'PyTorch':>9}")
+    for spec in specs:
+        ours, peers = [], []
+        for _ in range(arguments.pairs):
+            ours.append(run([arguments.indhead, "bench", spec, "--json"]))
+            peer = [sys.executable, os.path.join(HERE, "torch_peer.py"), spec, "--threads", str(arguments.threads)]
+            peers.append(run(peer + ["--compile"] * arguments.compile))
+        ratios = [a["tokens_per_second"] / b["tokens_per_second"] for a, b in zip(ours, peers)]
+        median = lambda values, key: statistics.median(value[key] for value in values)
+        print(
+            f"{os.path.basename(spec)[:-5]:<24}{median(ours, 'tokens_per_second'):>10.0f}"
+            f"{median(peers, 'tokens_per_second'):>10.0f}{statistics.median(ratios):>7.2f}"
+            f"{f'{min(ratios):.2f}–{max(ratios):.2f}':>14}{median(ours, 'utilisation'):>10.2f}"
+            f"{median(ours, 'max_rss_mib'):>7.0f}{median(peers, 'max_rss_mib'):>9.0f}",
+            flush=True,
+        )
+
+
+def size(spec):
+    names = ["small", "medium", "paper"]
+    return next((i for i, name in enumerate(names) if name in spec), len(names)), spec
+
+
+main()
