@@ -41,31 +41,26 @@ fn operations(criterion: &mut Criterion) {
         let n = batch * n_ctx * d;
         let device = Cpu::seed_from_u64(1);
         let new = |n: usize| -> Flat<Cpu> { device.sample_normal_like(&(n,)) };
-        let stream = |x: &Flat<Cpu>| -> Stream<Cpu> { x.retaped::<OwnedTape<f32, Cpu>>().reshape_like(&shape) };
+        let stream =
+            |x: &Flat<Cpu>| -> Stream<Cpu> { x.retaped::<OwnedTape<f32, Cpu>>().reshape_like(&shape) };
         let tokens: Vec<usize> = (0..batch * n_ctx).map(|i| i * i * 31 % 1013 % d_vocab).collect();
         let options = Attention { n_heads, rel_bias: None, smear: None, rotary: false, keep_pattern: false };
         let mut op = |op: &str, inputs: &[Flat<Cpu>], fused: Run, composed: Run| {
             compare(criterion, &format!("{name}/{op}"), inputs, fused, composed);
         };
 
-        op(
-            "linear",
-            &[new(n), new(d * d)],
-            &|i| Cpu::linear(stream(&i[0]), &i[1], None, d),
-            &|i| ops::linear::composed(stream(&i[0]), &i[1], None, d),
-        );
+        op("linear", &[new(n), new(d * d)], &|i| Cpu::linear(stream(&i[0]), &i[1], None, d), &|i| {
+            ops::linear::composed(stream(&i[0]), &i[1], None, d)
+        });
         op(
             "layer_norm",
             &[new(n), new(d), new(d)],
             &|i| Cpu::layer_norm(stream(&i[0]), &i[1], &i[2]),
             &|i| ops::normalize::composed_layer_norm(stream(&i[0]), &i[1], &i[2]),
         );
-        op(
-            "rms_norm",
-            &[new(n), new(d)],
-            &|i| Cpu::rms_norm(stream(&i[0]), &i[1]),
-            &|i| ops::normalize::composed_rms_norm(stream(&i[0]), &i[1]),
-        );
+        op("rms_norm", &[new(n), new(d)], &|i| Cpu::rms_norm(stream(&i[0]), &i[1]), &|i| {
+            ops::normalize::composed_rms_norm(stream(&i[0]), &i[1])
+        });
         op(
             "attention",
             &[new(n), new(n), new(n)],
@@ -87,30 +82,18 @@ fn operations(criterion: &mut Criterion) {
             &|i| Cpu::causal_conv1d(stream(&i[0]), &i[1], &i[2], 3, true),
             &|i| ops::causal_conv1d::composed(stream(&i[0]), &i[1], &i[2], 3, true),
         );
-        op(
-            "embedding",
-            &[new(d * d_vocab)],
-            &|i| Cpu::embedding(&tokens, batch, n_ctx, &i[0], d),
-            &|i| ops::embedding::composed(&tokens, batch, n_ctx, &i[0], d),
-        );
-        op(
-            "positions",
-            &[new(n), new(d * n_ctx)],
-            &|i| Cpu::add_positions(stream(&i[0]), &i[1]),
-            &|i| ops::embedding::composed_add_positions(stream(&i[0]), &i[1]),
-        );
-        op(
-            "residual",
-            &[new(n), new(n)],
-            &|i| Cpu::add(stream(&i[0]), stream(&i[1])),
-            &|i| ops::residual::composed(stream(&i[0]), stream(&i[1])),
-        );
-        op(
-            "gelu",
-            &[new(n)],
-            &|i| Cpu::gelu(stream(&i[0])),
-            &|i| ops::activation::composed_gelu(stream(&i[0])),
-        );
+        op("embedding", &[new(d * d_vocab)], &|i| Cpu::embedding(&tokens, batch, n_ctx, &i[0], d), &|i| {
+            ops::embedding::composed(&tokens, batch, n_ctx, &i[0], d)
+        });
+        op("positions", &[new(n), new(d * n_ctx)], &|i| Cpu::add_positions(stream(&i[0]), &i[1]), &|i| {
+            ops::embedding::composed_add_positions(stream(&i[0]), &i[1])
+        });
+        op("residual", &[new(n), new(n)], &|i| Cpu::add(stream(&i[0]), stream(&i[1])), &|i| {
+            ops::residual::composed(stream(&i[0]), stream(&i[1]))
+        });
+        op("gelu", &[new(n)], &|i| Cpu::gelu(stream(&i[0])), &|i| {
+            ops::activation::composed_gelu(stream(&i[0]))
+        });
         let loss = Unembedding::Untied;
         op(
             "linear_cross_entropy",

@@ -65,6 +65,9 @@ pub type Outcome = Result<(), Failure>;
 
 /// Reads the command line, runs the command, and says how it went.
 pub fn main() -> ExitCode {
+    // The main thread is one of those that work: it need not be woken after each operation. Without it, too, all goes
+    // well.
+    let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => run::run(arguments),
         Command::Report(arguments) => report::report(arguments),

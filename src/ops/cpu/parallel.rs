@@ -3,6 +3,13 @@
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
+/// The size, a multiple of `unit`, of pieces of at most about `most` that cut `total` into an even number of nearly
+/// equal ones: on two threads, or four, none waits for the last piece of another.
+pub fn even_piece(total: usize, most: usize, unit: usize) -> usize {
+    let pieces = 2 * total.div_ceil(2 * most).max(1);
+    total.div_ceil(pieces).next_multiple_of(unit).max(unit)
+}
+
 /// `f(i, piece)` for the pieces of `values`, `len` numbers each but for the last.
 pub fn for_chunks(values: &mut [f32], len: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     let len = len.max(1);

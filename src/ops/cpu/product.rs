@@ -1,7 +1,7 @@
 //! Matrix products.
 
-use super::parallel::{add_in_order, for_chunks, map_chunks, new_chunks};
-use super::simd::add_rows;
+use super::parallel::{add_in_order, even_piece, for_chunks, map_chunks, new_chunks};
+use super::simd::{Level, add_rows, level};
 
 /// A matrix in memory: an entry `(row, column)` is at `row * row_stride + column * column_stride`.
 #[derive(Clone, Copy)]
@@ -67,33 +67,51 @@ pub fn multiply(
     }
 }
 
+/// Whether products are made in 512-bit vectors, by kernels that take more rows at a time.
+pub fn wide_products() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        level() == Level::Avx512
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        false
+    }
+}
+
 /// Rows of one matrix product that make a piece: a multiple of the 6 that the kernels take at a time.
-const ROWS: usize = 384;
+fn rows_of_piece(rows: usize) -> usize {
+    even_piece(rows, 384, 6)
+}
 
 /// `c = keep c + a b`: a `[rows, k]` and c `[rows, n]` row-major, b `[k, n]`.
 pub fn rows_product(c: &mut [f32], keep: bool, a: &[f32], b: Matrix, (k, n): (usize, usize)) {
-    for_chunks(c, ROWS * n, |i, c| {
+    let piece = rows_of_piece(c.len() / n.max(1));
+    for_chunks(c, piece * n, |i, c| {
         let rows = c.len() / n;
-        let a = &a[i * ROWS * k..][..rows * k];
+        let a = &a[i * piece * k..][..rows * k];
         multiply((c, n), keep, 1.0, (Matrix::rows(a, k), b), (rows, k, n));
     });
 }
 
 /// `a b`, or where there is a `row` to add to every row, `a b + row`; as [`rows_product`].
 pub fn rows_product_new(row: Option<&[f32]>, a: &[f32], b: Matrix, (k, n): (usize, usize)) -> Vec<f32> {
-    new_chunks(a.len() / k * n, ROWS * n, |i, c| {
+    let rows = a.len() / k;
+    let piece = rows_of_piece(rows);
+    new_chunks(rows * n, piece * n, |i, c| {
         if let Some(row) = row {
             c.chunks_exact_mut(n).for_each(|c| c.copy_from_slice(row));
         }
         let rows = c.len() / n;
-        let a = &a[i * ROWS * k..][..rows * k];
+        let a = &a[i * piece * k..][..rows * k];
         multiply((c, n), row.is_some(), 1.0, (Matrix::rows(a, k), b), (rows, k, n));
     })
 }
 
 /// `c += aᵀ b`: a `[rows, m]`, b `[rows, n]`, c `[m, n]`, all row-major.
 pub fn add_inner_product(c: &mut [f32], a: &[f32], b: &[f32], (m, n): (usize, usize)) {
-    let pieces = a.chunks((ROWS * m).max(1)).zip(b.chunks((ROWS * n).max(1)));
+    let piece = rows_of_piece(a.len() / m.max(1));
+    let pieces = a.chunks((piece * m).max(1)).zip(b.chunks((piece * n).max(1)));
     let parts = map_chunks(pieces, |(a, b)| {
         let rows = a.len() / m;
         let (a, b) = (Matrix::rows(a, m).transposed(), Matrix::rows(b, n));
@@ -107,7 +125,7 @@ pub fn add_inner_product(c: &mut [f32], a: &[f32], b: &[f32], (m, n): (usize, us
 /// `sum += Σ_rows a`: a `[rows, n]`, sum `[n]`.
 pub fn add_column_sums(sum: &mut [f32], a: &[f32]) {
     let n = sum.len().max(1);
-    let parts = map_chunks(a.chunks(ROWS * n), |a| {
+    let parts = map_chunks(a.chunks(rows_of_piece(a.len() / n) * n), |a| {
         let mut part = vec![0.0; n];
         add_rows(&mut part, a);
         part

@@ -4,18 +4,19 @@
 //! `gᵀ x` to their rows of `dW_Uᵀ`, so that every sum is over the tokens in their order.
 
 use super::super::cpu::{
-    LANES, Matrix, copy, exp, for_chunks, greatest, map_chunks, multiply, output, read, rows_product_new,
-    take_gradient, transpose, vectorized, zeros,
+    LANES, Matrix, copy, even_piece, exp, for_chunks, greatest, map_chunks, multiply, output, read,
+    rows_product_new, take_gradient, transpose, vectorized, wide_products, zeros,
 };
 use super::super::{Flat, Result, Taped, Values};
 use super::{Stream, Unembedding};
 use dfdx::prelude::*;
 use std::cell::Cell;
 
-/// Tokens in a block: as many as the kernels take before they repack the unembedding, or, where that does not fit
-/// into the caches and reading it is what costs, more.
-fn block_of(weights: usize) -> usize {
-    if weights <= 2 << 20 { 48 } else { 192 }
+/// Tokens in a block, at most. Where products are made in AVX-512, as many as its kernels take before they repack
+/// the unembedding; elsewhere, or where it does not fit into the caches and reading it is what costs, more.
+fn block_of(weights: usize, tokens: usize) -> usize {
+    let most = if wide_products() && weights <= 2 << 20 { 48 } else { 192 };
+    even_piece(tokens, most, 6)
 }
 
 /// Tokens in a chunk: blocks enough for all threads, in about 2 M logits where they are so many.
@@ -25,7 +26,9 @@ fn chunk_of(block: usize, d_vocab: usize) -> usize {
 }
 
 /// Rows of the vocabulary in a block.
-const VOCABULARY: usize = 128;
+fn vocabulary_block(d_vocab: usize) -> usize {
+    if wide_products() { 128 } else { even_piece(d_vocab, 256, LANES) }
+}
 
 /// The unembedding in both layouts, each read where its products are fast.
 struct Matrices {
@@ -59,8 +62,9 @@ struct Outcome {
 fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32) -> Outcome {
     let d_model = w.to_model.len() / d_vocab;
     let tokens = targets.len();
-    let block = block_of(w.to_model.len());
+    let block = block_of(w.to_model.len(), tokens);
     let chunk = chunk_of(block, d_vocab).min(tokens);
+    let vocabulary = vocabulary_block(d_vocab);
     let stride = d_vocab.next_multiple_of(LANES) + LANES; // rows must not all meet in the same cache lines
     let mut g = SCRATCH.take();
     g.resize(chunk * stride, 0.0);
@@ -95,9 +99,9 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
         });
         losses.extend(block_losses.into_iter().flatten());
 
-        for_chunks(&mut d_w, VOCABULARY * d_model, |i, d_w| {
+        for_chunks(&mut d_w, vocabulary * d_model, |i, d_w| {
             let rows = d_w.len() / d_model;
-            let g = Matrix::rows(&g[i * VOCABULARY..], stride).transposed();
+            let g = Matrix::rows(&g[i * vocabulary..], stride).transposed();
             let x = Matrix::rows(x, d_model);
             multiply((d_w, d_model), true, 1.0, (g, x), (rows, targets.len(), d_model));
         });
@@ -184,7 +188,7 @@ pub fn fused_token_losses(
     let d_model = x.shape().2;
     let x = read(&x.clone().try_contiguous()?);
     let w = logit_matrix(w_u, layout, d_vocab);
-    let block = block_of(w.len());
+    let block = block_of(w.len(), targets.len());
     let blocks = x.chunks((block * d_model).max(1)).zip(targets.chunks(block));
     let losses = map_chunks(blocks, |(x, targets)| {
         let mut logits = vec![0.0; targets.len() * d_vocab];
