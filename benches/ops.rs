@@ -2,9 +2,9 @@
 //!
 //! `cargo bench` runs all of them; `cargo bench -- medium/attention` some.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use dfdx::prelude::*;
-use indhead::ops::{self, AdamW, Attention, Backend, Flat, Result, Stream, Unembedding};
+use indhead::ops::{self, AdamW, Attention, Backend, Flat, Moments, Result, Stream, Unembedding};
 use std::hint::black_box;
 
 struct Size {
@@ -119,12 +119,22 @@ fn operations(criterion: &mut Criterion) {
             step: 3,
             grad_scale: 0.5,
         };
-        let [mut p, mut m, mut v, g] = [0; 4].map(|_| new(d * d_vocab).square());
+        let (mut p, mut moments) = (new(d * d_vocab), Moments::default());
+        let p0 = p.clone();
+        let grads = || p0.leaky_trace().square().sum().backward();
         group.bench_function("fused", |bencher| {
-            bencher.iter(|| Cpu::adamw(&mut p, &mut m, &mut v, &g, &hyper).unwrap());
+            bencher.iter_batched_ref(
+                grads,
+                |grads| Cpu::adamw(&mut p, &mut moments, grads, &hyper).unwrap(),
+                BatchSize::PerIteration,
+            );
         });
         group.bench_function("composed", |bencher| {
-            bencher.iter(|| ops::adamw::composed(&mut p, &mut m, &mut v, &g, &hyper).unwrap());
+            bencher.iter_batched_ref(
+                grads,
+                |grads| ops::adamw::composed(&mut p, &mut moments, grads, &hyper).unwrap(),
+                BatchSize::PerIteration,
+            );
         });
         group.finish();
     }

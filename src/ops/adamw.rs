@@ -35,54 +35,95 @@ impl AdamW {
     }
 }
 
-/// One step; all `[n]`. The parameter is changed in place and keeps its id.
+/// The two moments of every parameter, by its id; zeros at first. They are kept where dfdx keeps gradients, in
+/// buffers of the device that can be written to in place.
+pub struct Moments<D: Backend> {
+    first: Gradients<f32, D>,
+    second: Gradients<f32, D>,
+}
+
+impl<D: Backend> Default for Moments<D> {
+    fn default() -> Self {
+        Self { first: Gradients::leaky(), second: Gradients::leaky() }
+    }
+}
+
+impl<D: Backend> std::fmt::Debug for Moments<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Moments").finish_non_exhaustive()
+    }
+}
+
+impl<D: Backend> Moments<D> {
+    /// A copy of a parameter's moments, `[n]`.
+    ///
+    /// # Errors
+    /// If the device has no memory left.
+    pub fn get(&mut self, param: &Flat<D>) -> Result<[Flat<D>; 2], D> {
+        self.first.try_alloc_for(param)?;
+        self.second.try_alloc_for(param)?;
+        Ok([self.first.get(param), self.second.get(param)])
+    }
+
+    /// Replaces a parameter's moments, `[n]`.
+    ///
+    /// # Errors
+    /// If the device has no memory left.
+    pub fn set(&mut self, param: &Flat<D>, [m, v]: [Flat<D>; 2]) -> Result<(), D> {
+        move_into(self.first.get_or_alloc_mut(param)?, m)?;
+        move_into(self.second.get_or_alloc_mut(param)?, v)
+    }
+}
+
+/// One step; all `[n]`. The parameter is changed in place and keeps its id; its gradient is used up.
 pub fn composed<D: Backend>(
     param: &mut Flat<D>,
-    m: &mut Flat<D>,
-    v: &mut Flat<D>,
-    grad: &Flat<D>,
+    moments: &mut Moments<D>,
+    grads: &mut Gradients<f32, D>,
     hyper: &AdamW,
 ) -> Result<(), D> {
     let (rate, root) = hyper.corrections();
-    let g = grad.clone().try_mul(hyper.grad_scale as f32)?;
+    grads.try_alloc_for(param)?;
+    let [m, v] = moments.get(param)?;
+    let g = grads.get(param).try_mul(hyper.grad_scale as f32)?;
     let g2 = g.clone().try_square()?;
     let (b1, b2) = (hyper.beta1 as f32, hyper.beta2 as f32);
-    *m = m.clone().try_mul(b1)?.try_add(g.try_mul((1.0 - hyper.beta1) as f32)?)?;
-    *v = v.clone().try_mul(b2)?.try_add(g2.try_mul((1.0 - hyper.beta2) as f32)?)?;
+    let m = m.try_mul(b1)?.try_add(g.try_mul((1.0 - hyper.beta1) as f32)?)?;
+    let v = v.try_mul(b2)?.try_add(g2.try_mul((1.0 - hyper.beta2) as f32)?)?;
     let divisor = v.clone().try_sqrt()?.try_mul(root as f32)?.try_add(hyper.eps as f32)?;
     let step = m.clone().try_div(divisor)?.try_mul(rate as f32)?;
     let decay = param.clone().try_mul((hyper.lr * hyper.weight_decay) as f32)?;
-    subtract_in_place(param, &step.try_add(decay)?)
+    moments.set(param, [m, v])?;
+    subtract_in_place(param, step.try_add(decay)?)
 }
 
 /// `param -= delta`, on the device. A tensor's own buffer is private in dfdx 0.13, but its optimizers take
 /// a parameter and buffers: one of them moves `delta` into a buffer, the other one subtracts it.
-fn subtract_in_place<D: Backend>(param: &mut Flat<D>, delta: &Flat<D>) -> Result<(), D> {
+fn subtract_in_place<D: Backend>(param: &mut Flat<D>, delta: Flat<D>) -> Result<(), D> {
     let (mut buffer, mut zeros) = (Gradients::leaky(), Gradients::leaky());
-    let delta_in_buffer = buffer.get_or_alloc_mut(delta)?;
-    let zeros = zeros.get_or_alloc_mut(delta)?;
+    let delta_in_buffer = buffer.get_or_alloc_mut(&delta)?;
+    let zeros = zeros.get_or_alloc_mut(&delta)?;
+    move_into(delta_in_buffer, delta)?;
+    let subtract = SgdConfig { lr: 1.0, momentum: None, weight_decay: None };
+    subtract.try_update(param, zeros, delta_in_buffer)
+}
+
+/// `buffer <- values`, on the device: to a step of length 0, with its momentum, values are weights that decay.
+fn move_into<D: Backend>(buffer: &mut <D as Storage<f32>>::Vec, mut values: Flat<D>) -> Result<(), D> {
+    let mut zeros = Gradients::leaky();
+    let zeros = zeros.get_or_alloc_mut(&values)?;
     let copy = SgdConfig {
         lr: 0.0,
         momentum: Some(Momentum::Classic(0.0)),
         weight_decay: Some(WeightDecay::L2(1.0)),
     };
-    copy.try_update(&mut delta.clone(), delta_in_buffer, zeros)?;
-    let subtract = SgdConfig { lr: 1.0, momentum: None, weight_decay: None };
-    subtract.try_update(param, zeros, delta_in_buffer)
+    copy.try_update(&mut values, buffer, zeros)
 }
 
-/// The gradient of `param` `[n]`, zeros if there is none.
-pub fn composed_take_gradient<D: Backend>(
-    param: &Flat<D>,
-    grads: &mut Gradients<f32, D>,
-) -> Result<Flat<D>, D> {
+/// `Σ grad²` of a parameter's gradient `[n]`, zero if there is none.
+pub fn composed_squared_norm<D: Backend>(param: &Flat<D>, grads: &mut Gradients<f32, D>) -> Result<f64, D> {
     grads.try_alloc_for(param)?;
-    Ok(grads.get(param))
-}
-
-/// `Σ grad²`; grad `[n]`.
-pub fn composed_squared_norm<D: Backend>(grad: &Flat<D>) -> Result<f64, D> {
-    let sum = grad.clone().try_square()?.try_sum::<(), Axis<0>>()?;
+    let sum = grads.get(param).try_square()?.try_sum::<(), Axis<0>>()?;
     Ok(sum.as_vec().first().copied().map_or(0.0, f64::from))
 }
 
@@ -92,20 +133,18 @@ const PIECE: usize = 1 << 14;
 /// [`composed`], in one pass.
 pub fn fused(
     param: &mut Flat<Cpu>,
-    m: &mut Flat<Cpu>,
-    v: &mut Flat<Cpu>,
-    grad: &Flat<Cpu>,
+    moments: &mut Moments<Cpu>,
+    grads: &mut Gradients<f32, Cpu>,
     hyper: &AdamW,
 ) -> Result<(), Cpu> {
-    let shape = *param.shape();
-    let (mut p, mut m_values, mut v_values) = (copy(param), copy(m), copy(v));
-    let grad = copy(grad);
+    let mut p = copy(param);
+    let grad = take_gradient(grads, param)?;
+    let m = moments.first.get_or_alloc_mut(param)?;
+    let v = moments.second.get_or_alloc_mut(param)?;
     let pieces = p.chunks_mut(PIECE).zip(grad.chunks(PIECE));
-    let pieces = pieces.zip(m_values.chunks_mut(PIECE).zip(v_values.chunks_mut(PIECE)));
+    let pieces = pieces.zip(m.chunks_mut(PIECE).zip(v.chunks_mut(PIECE)));
     map_chunks(pieces, |((p, g), (m, v))| step([p, m, v], g, hyper));
     param.copy_from(&p);
-    *m = m.device().try_tensor_from_vec(m_values, shape)?;
-    *v = v.device().try_tensor_from_vec(v_values, shape)?;
     Ok(())
 }
 
@@ -126,18 +165,9 @@ vectorized! {
     }
 }
 
-/// [`composed_take_gradient`], without a copy.
-pub fn fused_take_gradient(param: &Flat<Cpu>, grads: &mut Gradients<f32, Cpu>) -> Result<Flat<Cpu>, Cpu> {
-    let gradient = take_gradient(grads, param)?;
-    if gradient.is_empty() {
-        return param.device().try_zeros_like(param.shape()); // taken before
-    }
-    param.device().try_tensor_from_vec(gradient, *param.shape())
-}
-
 /// [`composed_squared_norm`], summed in double precision over pieces.
-pub fn fused_squared_norm(grad: &Flat<Cpu>) -> Result<f64, Cpu> {
-    let grad = copy(grad);
+pub fn fused_squared_norm(param: &Flat<Cpu>, grads: &mut Gradients<f32, Cpu>) -> Result<f64, Cpu> {
+    let grad = grads.get_or_alloc_mut(param)?;
     let parts = map_chunks(grad.chunks(PIECE), |part| f64::from(dot(part, part)));
     Ok(parts.iter().sum())
 }
@@ -147,7 +177,12 @@ mod tests {
     use super::super::testing::*;
     use super::*;
 
-    type Form = fn(&mut Flat<Cpu>, &mut Flat<Cpu>, &mut Flat<Cpu>, &Flat<Cpu>, &AdamW) -> Result<(), Cpu>;
+    type Form = fn(&mut Flat<Cpu>, &mut Moments<Cpu>, &mut Gradients<f32, Cpu>, &AdamW) -> Result<(), Cpu>;
+
+    /// As if a backward pass had left this gradient.
+    fn gradients(param: &Flat<Cpu>, grad: &Flat<Cpu>) -> Gradients<f32, Cpu> {
+        (param.leaky_trace() * grad.clone()).sum().backward()
+    }
 
     #[test]
     fn two_steps_are_the_definition() {
@@ -157,7 +192,7 @@ mod tests {
 
     fn two_steps(form: Form) {
         let mut p = random(5, 1);
-        let (mut m, mut v) = (random(5, 1) * 0.0, random(5, 1) * 0.0);
+        let mut moments = Moments::default();
         let mut expected: Vec<[f64; 3]> = p.as_vec().iter().map(|&p| [p as f64, 0.0, 0.0]).collect();
         for step in 1..=2 {
             let grad = random(5, 10 + step);
@@ -170,7 +205,8 @@ mod tests {
                 step,
                 grad_scale: 0.5,
             };
-            form(&mut p, &mut m, &mut v, &grad, &hyper).unwrap();
+            let mut grads = gradients(&p, &grad);
+            form(&mut p, &mut moments, &mut grads, &hyper).unwrap();
             for (g, [p, m, v]) in grad.as_vec().iter().zip(&mut expected) {
                 let g = *g as f64 * 0.5;
                 *p *= 1.0 - 0.1 * 0.2;
@@ -180,27 +216,47 @@ mod tests {
                 *p -= 0.1 * (*m / c1) / ((*v / c2).sqrt() + 1e-8);
             }
         }
-        let expected: Vec<f32> = expected.iter().map(|e| e[0] as f32).collect();
-        assert_close(&p.as_vec(), &expected, 1e-6, "parameter");
+        let [m, v] = moments.get(&p).unwrap();
+        for (i, values) in [&p, &m, &v].into_iter().enumerate() {
+            let expected: Vec<f32> = expected.iter().map(|e| e[i] as f32).collect();
+            assert_close(&values.as_vec(), &expected, 1e-6, "parameter and moments");
+        }
     }
 
     #[test]
-    fn a_gradient_is_taken_once() {
-        let p = random(3, 1);
-        let mut grads = (p.leaky_trace() * 2.0).sum().backward();
-        let grad = composed_take_gradient(&p, &mut grads).unwrap();
-        assert_eq!(grad.as_vec(), [2.0; 3]);
-        assert_eq!(composed_squared_norm(&grad).unwrap(), 12.0);
-        let other = random(3, 1);
-        assert_eq!(composed_take_gradient(&other, &mut grads).unwrap().as_vec(), [0.0; 3]);
+    fn a_parameter_without_a_gradient_has_a_zero_one() {
+        let (p, other) = (random(3, 1), random(3, 1));
+        for norm in [composed_squared_norm, fused_squared_norm] {
+            let mut grads = gradients(&p, &(p.clone() * 0.0 + 2.0));
+            assert_eq!(norm(&p, &mut grads).unwrap(), 12.0);
+            assert_eq!(norm(&other, &mut grads).unwrap(), 0.0);
+        }
+    }
+
+    #[test]
+    fn moments_come_back_as_they_were_set() {
+        let (p, m, v) = (random(3, 1), random(3, 2), random(3, 3));
+        let mut moments = Moments::default();
+        assert_eq!(moments.get(&p).unwrap().map(|x| x.as_vec()), [[0.0; 3]; 2]);
+        for _ in 0..2 {
+            moments.set(&p, [m.clone(), v.clone()]).unwrap();
+            assert_eq!(moments.get(&p).unwrap().map(|x| x.as_vec()), [m.as_vec(), v.as_vec()]);
+        }
     }
 
     #[test]
     fn fused_is_composed() {
         let n = 40_000;
-        let start = || (random(n, 1), random(n, 2) * 0.1, random(n, 3).square());
-        let ((mut p, mut m, mut v), (mut p2, mut m2, mut v2)) = (start(), start());
-        let grad = random(n, 4);
+        let start = || {
+            let (p, mut moments) = (random(n, 1), Moments::default());
+            moments.set(&p, [random(n, 2) * 0.1, random(n, 3).square()]).unwrap();
+            let grads = gradients(&p, &random(n, 4));
+            (p, moments, grads)
+        };
+        let ((mut p, mut moments, mut grads), (mut p2, mut moments2, mut grads2)) = (start(), start());
+        let (a, b) =
+            (fused_squared_norm(&p, &mut grads).unwrap(), composed_squared_norm(&p2, &mut grads2).unwrap());
+        assert!((a - b).abs() < 1e-4 * a);
         let hyper = AdamW {
             lr: 0.1,
             beta1: 0.9,
@@ -210,16 +266,11 @@ mod tests {
             step: 7,
             grad_scale: 0.3,
         };
-        fused(&mut p, &mut m, &mut v, &grad, &hyper).unwrap();
-        composed(&mut p2, &mut m2, &mut v2, &grad, &hyper).unwrap();
-        for (a, b, what) in [(&p, &p2, "p"), (&m, &m2, "m"), (&v, &v2, "v")] {
-            assert_close(&a.as_vec(), &b.as_vec(), 1e-6, what);
+        fused(&mut p, &mut moments, &mut grads, &hyper).unwrap();
+        composed(&mut p2, &mut moments2, &mut grads2, &hyper).unwrap();
+        assert_close(&p.as_vec(), &p2.as_vec(), 1e-6, "p");
+        for (a, b) in moments.get(&p).unwrap().iter().zip(&moments2.get(&p2).unwrap()) {
+            assert_close(&a.as_vec(), &b.as_vec(), 1e-6, "moments");
         }
-        let (a, b) = (fused_squared_norm(&grad).unwrap(), composed_squared_norm(&grad).unwrap());
-        assert!((a - b).abs() < 1e-4 * a);
-
-        let mut grads = (p.leaky_trace() * 2.0).sum().backward();
-        assert_eq!(fused_take_gradient(&p, &mut grads).unwrap().as_vec(), [2.0].repeat(n));
-        assert_eq!(fused_take_gradient(&p, &mut grads).unwrap().as_vec(), [0.0].repeat(n));
     }
 }

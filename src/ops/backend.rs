@@ -1,7 +1,7 @@
 //! A device and its form of every operation.
 
 use super::{
-    AdamW, Attention, Flat, Pattern, Result, Stream, Taped, Unembedding, Values, activation, adamw,
+    AdamW, Attention, Flat, Moments, Pattern, Result, Stream, Taped, Unembedding, Values, activation, adamw,
     causal_attention, causal_conv1d, cpu, embedding, linear, linear_cross_entropy, meter, normalize,
     residual,
 };
@@ -128,27 +128,20 @@ pub trait Backend: Device<f32> {
         linear_cross_entropy::composed_logits(x, w_u, layout, d_vocab)
     }
 
-    /// Takes a parameter's gradient out of the gradients: zeros where it has none, and afterwards it has
-    /// none. See [`adamw`](mod@adamw).
-    fn take_gradient(param: &Flat<Self>, grads: &mut Gradients<f32, Self>) -> Result<Flat<Self>, Self> {
-        adamw::composed_take_gradient(param, grads)
+    /// The sum of the squares of a parameter's gradient, for clipping by the global norm. See [`adamw`](mod@adamw).
+    fn squared_norm(param: &Flat<Self>, grads: &mut Gradients<f32, Self>) -> Result<f64, Self> {
+        adamw::composed_squared_norm(param, grads)
     }
 
-    /// The sum of the squares, for clipping by the global norm. See [`adamw`](mod@adamw).
-    fn squared_norm(grad: &Flat<Self>) -> Result<f64, Self> {
-        adamw::composed_squared_norm(grad)
-    }
-
-    /// One AdamW step on a parameter and its two moments, all `[n]`. The parameter keeps its id.
+    /// One AdamW step on a parameter `[n]`, which keeps its id, and its two moments; its gradient is used up.
     /// See [`adamw`](mod@adamw).
     fn adamw(
         param: &mut Flat<Self>,
-        m: &mut Flat<Self>,
-        v: &mut Flat<Self>,
-        grad: &Flat<Self>,
+        moments: &mut Moments<Self>,
+        grads: &mut Gradients<f32, Self>,
         hyper: &AdamW,
     ) -> Result<(), Self> {
-        adamw::composed(param, m, v, grad, hyper)
+        adamw::composed(param, moments, grads, hyper)
     }
 
     /// A plain product of two matrices `[size, size]` as this device does it best, made and awaited by each call
@@ -259,22 +252,17 @@ impl Backend for Cpu {
         meter::taped("activation", || activation::fused_relu(x))
     }
 
-    fn take_gradient(param: &Flat<Self>, grads: &mut Gradients<f32, Self>) -> Result<Flat<Self>, Self> {
-        meter::timed("adamw", || adamw::fused_take_gradient(param, grads))
-    }
-
-    fn squared_norm(grad: &Flat<Self>) -> Result<f64, Self> {
-        meter::timed("adamw", || adamw::fused_squared_norm(grad))
+    fn squared_norm(param: &Flat<Self>, grads: &mut Gradients<f32, Self>) -> Result<f64, Self> {
+        meter::timed("adamw", || adamw::fused_squared_norm(param, grads))
     }
 
     fn adamw(
         param: &mut Flat<Self>,
-        m: &mut Flat<Self>,
-        v: &mut Flat<Self>,
-        grad: &Flat<Self>,
+        moments: &mut Moments<Self>,
+        grads: &mut Gradients<f32, Self>,
         hyper: &AdamW,
     ) -> Result<(), Self> {
-        meter::timed("adamw", || adamw::fused(param, m, v, grad, hyper))
+        meter::timed("adamw", || adamw::fused(param, moments, grads, hyper))
     }
 
     fn square_product(&self, size: usize) -> Result<Box<dyn FnMut() -> Result<(), Self>>, Self> {

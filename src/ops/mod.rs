@@ -26,7 +26,7 @@ pub mod residual;
 #[cfg(test)]
 mod testing;
 
-pub use adamw::AdamW;
+pub use adamw::{AdamW, Moments};
 pub use backend::Backend;
 pub use causal_attention::{Attention, Pattern};
 pub use linear_cross_entropy::Unembedding;

@@ -33,7 +33,7 @@ impl<'a, D: Backend> Learner<'a, D> {
         let schedule = schedule::KINDS.iter().copied().find(|k| k.kind.name == chosen);
         let schedule = schedule.ok_or_else(|| unknown("schedule", chosen))?;
         let model = Model::new(plan, D::open()?)?;
-        let optimizer = Optimizer::new(&plan.training, &model.params)?;
+        let optimizer = Optimizer::new(&plan.training)?;
         Ok(Learner { plan, dataset, schedule, model, optimizer })
     }
 

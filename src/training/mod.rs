@@ -140,16 +140,16 @@ impl<'a, D: Backend> Trainer<'a, D> {
         Ok(sum / f64::from(count.max(1)))
     }
 
-    fn checkpoint(&self, step: u64, watch: &mut dyn Watch) -> Result<()> {
+    fn checkpoint(&mut self, step: u64, watch: &mut dyn Watch) -> Result<()> {
         self.save(step)?;
         watch.checkpoint(step, self.learner.plan.tokens_at(step), &self.learner.model)
     }
 
-    fn save(&self, step: u64) -> Result<()> {
-        let Learner { plan, model, optimizer, .. } = &self.learner;
+    fn save(&mut self, step: u64) -> Result<()> {
+        let Learner { plan, model, optimizer, .. } = &mut self.learner;
         let contents = vec![
             ("model.safetensors", to_bytes(&model.to_host())?),
-            ("optimizer.safetensors", to_bytes(&optimizer.to_host(&model.params))?),
+            ("optimizer.safetensors", to_bytes(&optimizer.to_host(&model.params)?)?),
         ];
         self.run.save_checkpoint(step, plan.tokens_at(step), &contents)
     }

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::model::checkpoint::HostTensor;
-use crate::model::{Backend, Param, Params};
-use crate::ops::{AdamW, Flat};
+use crate::model::{Backend, Params};
+use crate::ops::{AdamW, Moments};
 use crate::plan::Training;
 use crate::spec::{Checking, Default, Key, Kind, Range, Type};
 use dfdx::prelude::*;
@@ -66,25 +66,19 @@ struct Config {
 pub struct Optimizer<D: Backend> {
     config: Config,
     clip_norm: f64,
-    /// First and second moment of every parameter, in the model's order.
-    moments: Vec<(Flat<D>, Flat<D>)>,
+    moments: Moments<D>,
 }
 
 impl<D: Backend> Optimizer<D> {
     /// An optimizer that has seen nothing.
     ///
     /// # Errors
-    /// If the device cannot hold the moments.
-    pub fn new(training: &Training, params: &Params<D>) -> Result<Self> {
-        let zeros = |p: &Param<D>| {
-            let device = p.value.device();
-            let zeros = || device.try_zeros_like(p.value.shape()).map_err(Error::device);
-            Ok((zeros()?, zeros()?))
-        };
+    /// If the plan's table was not made by planning.
+    pub fn new(training: &Training) -> Result<Self> {
         Ok(Optimizer {
             config: training.optimizer.config().map_err(|e| Error::message(e.to_string()))?,
             clip_norm: training.clip_norm,
-            moments: params.iter().map(zeros).collect::<Result<_>>()?,
+            moments: Moments::default(),
         })
     }
 
@@ -102,23 +96,20 @@ impl<D: Backend> Optimizer<D> {
     ) -> Result<(f64, f64)> {
         let lr = self.config.lr * share;
         let mut run = || {
-            let mut taken = Vec::with_capacity(self.moments.len());
             let mut squares = 0.0;
             for param in params.iter() {
-                let gradient = D::take_gradient(&param.value, &mut gradients)?;
-                squares += D::squared_norm(&gradient)?;
-                taken.push(gradient);
+                squares += D::squared_norm(&param.value, &mut gradients)?;
             }
             let norm = squares.sqrt();
             // As torch's clip_grad_norm_.
             let clipped = self.clip_norm > 0.0 && norm > self.clip_norm;
             let grad_scale = if clipped { self.clip_norm / (norm + 1e-6) } else { 1.0 };
             let [beta1, beta2] = self.config.betas;
-            for ((param, (m, v)), gradient) in params.iter_mut().zip(&mut self.moments).zip(&taken) {
+            for param in params.iter_mut() {
                 let weight_decay = if param.decays() { self.config.weight_decay } else { 0.0 };
                 let eps = self.config.eps;
                 let hyper = AdamW { lr, beta1, beta2, eps, weight_decay, step, grad_scale };
-                D::adamw(&mut param.value, m, v, gradient, &hyper)?;
+                D::adamw(&mut param.value, &mut self.moments, &mut gradients, &hyper)?;
             }
             Ok(norm)
         };
@@ -126,12 +117,18 @@ impl<D: Backend> Optimizer<D> {
     }
 
     /// Both moments of every parameter on the host, as `m.<name>` and `v.<name>`.
-    pub fn to_host(&self, params: &Params<D>) -> Vec<HostTensor> {
-        let pair = |(p, (m, v)): (&Param<D>, &(Flat<D>, Flat<D>))| {
-            [("m", m), ("v", v)]
-                .map(|(which, x)| (format!("{which}.{}", p.name), p.shape.clone(), x.as_vec()))
-        };
-        params.iter().zip(&self.moments).flat_map(pair).collect()
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn to_host(&mut self, params: &Params<D>) -> Result<Vec<HostTensor>> {
+        let mut tensors = Vec::new();
+        for param in params.iter() {
+            let moments = self.moments.get(&param.value).map_err(Error::device)?;
+            for (which, moment) in ["m", "v"].into_iter().zip(moments) {
+                tensors.push((format!("{which}.{}", param.name), param.shape.clone(), moment.as_vec()));
+            }
+        }
+        Ok(tensors)
     }
 
     /// Takes up saved moments.
@@ -139,15 +136,18 @@ impl<D: Backend> Optimizer<D> {
     /// # Errors
     /// Names the tensor that is missing or has another size.
     pub fn set(&mut self, params: &Params<D>, tensors: &[HostTensor]) -> Result<()> {
-        for (param, (m, v)) in params.iter().zip(&mut self.moments) {
-            for (which, moment) in [("m", m), ("v", v)] {
+        for param in params.iter() {
+            let saved = |which: &str| {
                 let wanted = format!("{which}.{}", param.name);
                 let found = tensors.iter().find(|(name, shape, _)| *name == wanted && *shape == param.shape);
                 let Some((_, _, values)) = found else {
                     return Err(Error::message(format!("the saved optimizer has no fitting `{wanted}`")));
                 };
-                moment.copy_from(values);
-            }
+                let device = param.value.device();
+                device.try_tensor_from_vec(values.clone(), *param.value.shape()).map_err(Error::device)
+            };
+            let moments = [saved("m")?, saved("v")?];
+            self.moments.set(&param.value, moments).map_err(Error::device)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The two forms of every operation, behind one trait.
 
 use dfdx::prelude::*;
-use indhead::ops::{self, AdamW, Attention, Backend, Flat, Result, Stream, Taped, Unembedding};
+use indhead::ops::{self, AdamW, Attention, Backend, Flat, Moments, Result, Stream, Taped, Unembedding};
 
 /// The operations of a training step, composed or fused.
 pub trait Forms {
@@ -13,11 +13,11 @@ pub trait Forms {
     fn embed(tokens: &[usize], shape: (usize, usize, usize), w: &Flat<Cpu>) -> Result<Stream<Cpu>, Cpu>;
     fn add(a: Stream<Cpu>, b: Stream<Cpu>) -> Result<Stream<Cpu>, Cpu>;
     fn loss(x: Stream<Cpu>, w: &Flat<Cpu>, d_vocab: usize, targets: &[usize]) -> Result<Taped<(), Cpu>, Cpu>;
-    fn norm2(grad: &Flat<Cpu>) -> Result<f64, Cpu>;
+    fn norm2(p: &Flat<Cpu>, grads: &mut Gradients<f32, Cpu>) -> Result<f64, Cpu>;
     fn update(
         p: &mut Flat<Cpu>,
-        moments: &mut [Flat<Cpu>; 2],
-        g: &Flat<Cpu>,
+        moments: &mut Moments<Cpu>,
+        grads: &mut Gradients<f32, Cpu>,
         hyper: &AdamW,
     ) -> Result<(), Cpu>;
 }
@@ -59,16 +59,16 @@ macro_rules! forms {
             ) -> Result<Taped<(), Cpu>, Cpu> {
                 $loss(x, w, Unembedding::Untied, d_vocab, targets)
             }
-            fn norm2(grad: &Flat<Cpu>) -> Result<f64, Cpu> {
-                $norm2(grad)
+            fn norm2(p: &Flat<Cpu>, grads: &mut Gradients<f32, Cpu>) -> Result<f64, Cpu> {
+                $norm2(p, grads)
             }
             fn update(
                 p: &mut Flat<Cpu>,
-                [m, v]: &mut [Flat<Cpu>; 2],
-                g: &Flat<Cpu>,
+                moments: &mut Moments<Cpu>,
+                grads: &mut Gradients<f32, Cpu>,
                 hyper: &AdamW,
             ) -> Result<(), Cpu> {
-                $update(p, m, v, g, hyper)
+                $update(p, moments, grads, hyper)
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use super::forms::Forms;
 use dfdx::prelude::*;
-use indhead::ops::{AdamW, Attention, Backend, Flat, Result, Stream, Taped};
+use indhead::ops::{AdamW, Attention, Flat, Moments, Result, Stream, Taped};
 
 #[derive(Clone, Copy)]
 pub struct Size {
@@ -18,7 +18,7 @@ pub struct Model {
     size: Size,
     conv: bool,
     parameters: Vec<Flat<Cpu>>,
-    moments: Vec<[Flat<Cpu>; 2]>,
+    moments: Moments<Cpu>,
     step: u64,
 }
 
@@ -36,8 +36,7 @@ impl Model {
                 if n == d { x * 0.0 + 1.0 } else { x * 0.1 }
             })
             .collect();
-        let moments = parameters.iter().map(|p| [p.clone() * 0.0, p.clone() * 0.0]).collect();
-        Self { size, conv, parameters, moments, step: 0 }
+        Self { size, conv, parameters, moments: Moments::default(), step: 0 }
     }
 
     fn attention<F: Forms>(&self, x: Stream<Cpu>, p: &[Flat<Cpu>]) -> Result<Stream<Cpu>, Cpu> {
@@ -82,12 +81,9 @@ impl Model {
         let value = loss.as_vec()[0];
         let mut grads = loss.backward();
         self.step += 1;
-        let mut taken = vec![];
         let mut norm2 = 0.0;
         for p in &self.parameters {
-            let grad = Cpu::take_gradient(p, &mut grads)?;
-            norm2 += F::norm2(&grad)?;
-            taken.push(grad);
+            norm2 += F::norm2(p, &mut grads)?;
         }
         let hyper = AdamW {
             lr: 1e-2,
@@ -98,8 +94,8 @@ impl Model {
             step: self.step,
             grad_scale: 1.0 / norm2.sqrt().max(1.0),
         };
-        for ((p, moments), grad) in self.parameters.iter_mut().zip(&mut self.moments).zip(&taken) {
-            F::update(p, moments, grad, &hyper)?;
+        for p in &mut self.parameters {
+            F::update(p, &mut self.moments, &mut grads, &hyper)?;
         }
         Ok(value)
     }

@@ -135,17 +135,33 @@ pub fn add_column_sums(sum: &mut [f32], a: &[f32]) {
 
 /// `aᵀ`, row-major: a `[rows, columns]`.
 pub fn transpose(a: &[f32], (rows, columns): (usize, usize)) -> Vec<f32> {
-    const TILE: usize = 16;
-    new_chunks(a.len(), TILE * rows, |i, t| {
-        for first in (0..rows).step_by(TILE) {
-            for (column, t) in t.chunks_mut(rows).enumerate() {
-                let tile = &mut t[first..rows.min(first + TILE)];
-                for (row, t) in tile.iter_mut().enumerate() {
-                    *t = a[(first + row) * columns + i * TILE + column];
-                }
+    new_chunks(a.len(), TILE * rows, |i, t| transpose_piece(a, (rows, columns), i, t, |t, a| *t = a))
+}
+
+/// `sum += scale aᵀ`: a `[rows, columns]`.
+pub fn add_transposed(sum: &mut [f32], scale: f32, a: &[f32], (rows, columns): (usize, usize)) {
+    for_chunks(sum, TILE * rows, |i, t| transpose_piece(a, (rows, columns), i, t, |t, a| *t += scale * a));
+}
+
+/// Columns of a matrix that are transposed together.
+const TILE: usize = 16;
+
+/// Puts the `i`-th `TILE` columns of `a` into the rows `t`.
+fn transpose_piece(
+    a: &[f32],
+    (rows, columns): (usize, usize),
+    i: usize,
+    t: &mut [f32],
+    put: impl Fn(&mut f32, f32),
+) {
+    for first in (0..rows).step_by(TILE) {
+        for (column, t) in t.chunks_mut(rows).enumerate() {
+            let tile = &mut t[first..rows.min(first + TILE)];
+            for (row, t) in tile.iter_mut().enumerate() {
+                put(t, a[(first + row) * columns + i * TILE + column]);
             }
         }
-    })
+    }
 }
 
 /// `c = a b` on all threads, all three `[size, size]`: what the library does by itself.

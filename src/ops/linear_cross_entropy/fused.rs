@@ -4,8 +4,8 @@
 //! `gᵀ x` to their rows of `dW_Uᵀ`, so that every sum is over the tokens in their order.
 
 use super::super::cpu::{
-    LANES, Matrix, copy, even_piece, exp, for_chunks, greatest, map_chunks, multiply, output, read,
-    rows_product_new, take_gradient, transpose, vectorized, wide_products, zeros,
+    LANES, Matrix, add_transposed, copy, even_piece, exp, for_chunks, greatest, map_chunks, multiply, output,
+    read, rows_product_new, take_gradient, transpose, vectorized, wide_products, zeros,
 };
 use super::super::{Flat, Result, Taped, Values};
 use super::{Stream, Unembedding};
@@ -159,11 +159,11 @@ pub fn fused(
     tape.add_backward_op(move |grads| {
         let scale = take_gradient(grads, &out)?[0];
         add_scaled(grads.get_or_alloc_mut(&x)?, &d_x, scale);
-        let d_w = match layout {
-            Unembedding::Untied => transpose(&d_w, (d_vocab, d_w.len() / d_vocab)),
-            Unembedding::Tied => d_w,
-        };
-        add_scaled(grads.get_or_alloc_mut(&w_u)?, &d_w, scale);
+        let sum = grads.get_or_alloc_mut(&w_u)?;
+        match layout {
+            Unembedding::Untied => add_transposed(sum, scale, &d_w, (d_vocab, d_w.len() / d_vocab)),
+            Unembedding::Tied => add_scaled(sum, &d_w, scale),
+        }
         Ok(())
     });
     Ok(loss.put_tape(tape))
