@@ -21,10 +21,15 @@ pub trait Backend: Device<f32> {
         linear::composed(x, w, b, d_out)
     }
 
-    /// Per-head maps side by side: x `[batch, position, d_model]`, W `[n_heads, d_model, d_head]`,
-    /// y `[batch, position, n_heads * d_head]`. See [`linear`](mod@linear).
-    fn heads_linear(x: Stream<Self>, w: &Flat<Self>, n_heads: usize) -> Result<Stream<Self>, Self> {
-        linear::composed_heads(x, w, n_heads)
+    /// Per-head maps side by side, of one x by several W: x `[batch, position, d_model]`,
+    /// W `[n_heads, d_model, d_head]`, y `[batch, position, n_heads * d_head]`. The record goes on with the first y,
+    /// which must be used. See [`linear`](mod@linear).
+    fn heads_linear<const N: usize>(
+        x: Stream<Self>,
+        ws: [&Flat<Self>; N],
+        n_heads: usize,
+    ) -> Result<[Stream<Self>; N], Self> {
+        linear::composed_heads(x, ws, n_heads)
     }
 
     /// Layer norm over the features: x `[batch, position, d]`, gain and bias `[d]`. See [`normalize`].
@@ -166,8 +171,12 @@ impl Backend for Cpu {
         meter::taped("linear", || linear::fused(x, w, b, d_out))
     }
 
-    fn heads_linear(x: Stream<Self>, w: &Flat<Self>, n_heads: usize) -> Result<Stream<Self>, Self> {
-        meter::taped("linear", || linear::fused_heads(x, w, n_heads))
+    fn heads_linear<const N: usize>(
+        x: Stream<Self>,
+        ws: [&Flat<Self>; N],
+        n_heads: usize,
+    ) -> Result<[Stream<Self>; N], Self> {
+        meter::taped("linear", || linear::fused_heads(x, ws, n_heads))
     }
 
     fn causal_attention(

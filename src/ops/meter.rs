@@ -105,6 +105,16 @@ impl<S: Shape, D: Backend> Recorded<D> for Taped<S, D> {
     }
 }
 
+impl<T: Recorded<D>, D: Backend, const N: usize> Recorded<D> for [T; N] {
+    fn with_record(self, more: OwnedTape<f32, D>) -> Self {
+        let mut more = Some(more);
+        self.map(|x| match more.take() {
+            Some(more) => x.with_record(more),
+            None => x,
+        })
+    }
+}
+
 impl<T: Recorded<D>, O, D: Backend> Recorded<D> for (T, O) {
     fn with_record(self, more: OwnedTape<f32, D>) -> Self {
         (self.0.with_record(more), self.1)

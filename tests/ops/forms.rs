@@ -5,7 +5,7 @@ use indhead::ops::{self, AdamW, Attention, Backend, Flat, Moments, Result, Strea
 
 /// The operations of a training step, composed or fused.
 pub trait Forms {
-    fn heads(x: Stream<Cpu>, w: &Flat<Cpu>, n_heads: usize) -> Result<Stream<Cpu>, Cpu>;
+    fn heads(x: Stream<Cpu>, ws: [&Flat<Cpu>; 3], n_heads: usize) -> Result<[Stream<Cpu>; 3], Cpu>;
     fn linear(x: Stream<Cpu>, w: &Flat<Cpu>, d_out: usize) -> Result<Stream<Cpu>, Cpu>;
     fn norm(x: Stream<Cpu>, w: &Flat<Cpu>, b: &Flat<Cpu>) -> Result<Stream<Cpu>, Cpu>;
     fn attend(qkv: [Stream<Cpu>; 3], options: &Attention<Cpu>) -> Result<Stream<Cpu>, Cpu>;
@@ -26,8 +26,8 @@ macro_rules! forms {
     ($name:ident: $heads:path, $linear:path, $norm:path, $attend:path, $conv:path, $embed:path, $add:path, $loss:path, $norm2:path, $update:path) => {
         pub struct $name;
         impl Forms for $name {
-            fn heads(x: Stream<Cpu>, w: &Flat<Cpu>, n_heads: usize) -> Result<Stream<Cpu>, Cpu> {
-                $heads(x, w, n_heads)
+            fn heads(x: Stream<Cpu>, ws: [&Flat<Cpu>; 3], n_heads: usize) -> Result<[Stream<Cpu>; 3], Cpu> {
+                $heads(x, ws, n_heads)
             }
             fn linear(x: Stream<Cpu>, w: &Flat<Cpu>, d_out: usize) -> Result<Stream<Cpu>, Cpu> {
                 $linear(x, w, None, d_out)

@@ -42,12 +42,10 @@ impl Model {
     fn attention<F: Forms>(&self, x: Stream<Cpu>, p: &[Flat<Cpu>]) -> Result<Stream<Cpu>, Cpu> {
         let n_heads = self.size.n_heads;
         let n = F::norm(x.with_empty_tape(), &p[0], &p[1])?;
-        let q = F::heads(n.with_empty_tape(), &p[2], n_heads)?;
-        let k = F::heads(n.with_empty_tape(), &p[3], n_heads)?;
-        let v = F::heads(n, &p[4], n_heads)?;
+        let qkv = F::heads(n, [&p[2], &p[3], &p[4]], n_heads)?;
         let options =
             Attention { n_heads, rel_bias: Some(&p[6]), smear: None, rotary: false, keep_pattern: false };
-        let z = F::attend([q, k, v], &options)?;
+        let z = F::attend(qkv, &options)?;
         F::add(x, F::linear(z, &p[5], self.size.d_model)?)
     }
 

@@ -147,15 +147,17 @@ impl<D: Backend> Block<D> for Attention {
         let d_model = x.shape().2;
         let residual = x.with_empty_tape();
         let normed = self.norm.apply(x, params)?;
-        let values_in = normed.with_empty_tape();
-        let located = match self.w_pos {
-            Some(w_pos) => D::add_positions(normed, params.get(w_pos))?,
-            None => normed,
-        };
-        let keys_in = located.with_empty_tape();
-        let map = |x, w| D::heads_linear(x, params.get(w), self.n_heads);
+        let [w_q, w_k, w_v] = [self.w_q, self.w_k, self.w_v].map(|id| params.get(id));
         // q, k, v: [batch, position, n_heads * d_head]
-        let (q, k, v) = (map(located, self.w_q)?, map(keys_in, self.w_k)?, map(values_in, self.w_v)?);
+        let [q, k, v] = match self.w_pos {
+            None => D::heads_linear(normed, [w_q, w_k, w_v], self.n_heads)?,
+            Some(w_pos) => {
+                let [v] = D::heads_linear(normed.with_empty_tape(), [w_v], self.n_heads)?;
+                let located = D::add_positions(normed, params.get(w_pos))?;
+                let [q, k] = D::heads_linear(located, [w_q, w_k], self.n_heads)?;
+                [q, k, v]
+            }
+        };
         let options = Options {
             n_heads: self.n_heads,
             rel_bias: self.rel_bias.map(|id| params.get(id)),

@@ -12,7 +12,7 @@ mod simd;
 pub(super) use buffer::{copy, output, put_gradient, read, take_gradient};
 pub(super) use parallel::{add_in_order, even_piece, for_chunks, map_chunks, map_tasks, new_chunks, zeros};
 pub(super) use product::{
-    Matrix, add_column_sums, add_inner_product, add_transposed, multiply, rows_product, rows_product_new,
+    Matrix, add_column_sums, add_transposed, multiply, products_backward, rows_product, rows_products,
     square_product, transpose, wide_products,
 };
 pub(super) use simd::{LANES, Level, dot, exp, fma, greatest, level, sum_lanes, vectorized};

@@ -2,6 +2,7 @@
 
 use super::parallel::{add_in_order, even_piece, for_chunks, map_chunks, new_chunks};
 use super::simd::{Level, add_rows, level};
+use std::mem::MaybeUninit;
 
 /// A matrix in memory: an entry `(row, column)` is at `row * row_stride + column * column_stride`.
 #[derive(Clone, Copy)]
@@ -37,17 +38,39 @@ pub fn multiply(
     (c, stride): (&mut [f32], usize),
     keep: bool,
     scale: f32,
+    operands: (Matrix, Matrix),
+    shape: (usize, usize, usize),
+) {
+    // SAFETY: c is as long as the slice, and initialized.
+    unsafe { multiply_at((c.as_mut_ptr(), c.len(), stride), keep, scale, operands, shape) }
+}
+
+/// `c = a b` where c is yet to be written, `[m, n]` without gaps; otherwise as [`multiply`].
+fn multiply_new(c: &mut [MaybeUninit<f32>], operands: (Matrix, Matrix), shape: (usize, usize, usize)) {
+    assert_eq!(c.len(), shape.0 * shape.2);
+    // SAFETY: c is as long as the slice, and is not read.
+    unsafe { multiply_at((c.as_mut_ptr().cast(), c.len(), shape.2), false, 1.0, operands, shape) }
+}
+
+/// # Safety
+///
+/// `c` must be `len` numbers that may be written to and, if they are kept, are initialized.
+unsafe fn multiply_at(
+    (c, len, stride): (*mut f32, usize, usize),
+    keep: bool,
+    scale: f32,
     (a, b): (Matrix, Matrix),
     (m, k, n): (usize, usize, usize),
 ) {
-    assert!(a.fits(m, k) && b.fits(k, n) && Matrix::rows(c, stride).fits(m, n) && n <= stride);
+    let fits = m == 0 || n == 0 || (m - 1) * stride + n <= len;
+    assert!(a.fits(m, k) && b.fits(k, n) && fits && n <= stride);
     // SAFETY: the three matrices lie in their slices, and the rows of c do not overlap.
     unsafe {
         gemm::gemm(
             m,
             n,
             k,
-            c.as_mut_ptr(),
+            c,
             1,
             stride as isize,
             keep,
@@ -84,42 +107,77 @@ fn rows_of_piece(rows: usize) -> usize {
     even_piece(rows, 384, 6)
 }
 
-/// `c = keep c + a b`: a `[rows, k]` and c `[rows, n]` row-major, b `[k, n]`.
-pub fn rows_product(c: &mut [f32], keep: bool, a: &[f32], b: Matrix, (k, n): (usize, usize)) {
-    let piece = rows_of_piece(c.len() / n.max(1));
-    for_chunks(c, piece * n, |i, c| {
-        let rows = c.len() / n;
-        let a = &a[i * piece * k..][..rows * k];
-        multiply((c, n), keep, 1.0, (Matrix::rows(a, k), b), (rows, k, n));
-    });
-}
-
-/// `a b`, or where there is a `row` to add to every row, `a b + row`; as [`rows_product`].
-pub fn rows_product_new(row: Option<&[f32]>, a: &[f32], b: Matrix, (k, n): (usize, usize)) -> Vec<f32> {
-    let rows = a.len() / k;
+/// `a b` for each b: a `[rows, k]`, b `[k, n]`.
+pub fn rows_products<const N: usize>(
+    row: Option<&[f32]>,
+    a: &[f32],
+    bs: [Matrix; N],
+    (k, n): (usize, usize),
+) -> [Vec<f32>; N] {
+    let rows = a.len() / k.max(1);
     let piece = rows_of_piece(rows);
-    new_chunks(rows * n, piece * n, |i, c| {
-        if let Some(row) = row {
-            c.chunks_exact_mut(n).for_each(|c| c.copy_from_slice(row));
+    let mut cs: [Vec<f32>; N] = std::array::from_fn(|_| Vec::with_capacity(rows * n));
+    let mut outs = cs.each_mut().map(|c| c.spare_capacity_mut()[..rows * n].chunks_mut((piece * n).max(1)));
+    let pieces = a
+        .chunks((piece * k).max(1))
+        .map(|a| (a, outs.each_mut().map(|outs| outs.next().unwrap_or_default())));
+    map_chunks(pieces, |(a, cs)| {
+        let rows = a.len() / k;
+        for (c, b) in cs.into_iter().zip(bs) {
+            let operands = (Matrix::rows(a, k), b);
+            match row {
+                None => multiply_new(c, operands, (rows, k, n)),
+                Some(row) => {
+                    c.chunks_exact_mut(n).flat_map(|c| c.iter_mut().zip(row)).for_each(|(c, row)| {
+                        c.write(*row);
+                    });
+                    // SAFETY: all of it has just been written.
+                    let c = unsafe { &mut *(c as *mut [MaybeUninit<f32>] as *mut [f32]) };
+                    multiply((c, n), true, 1.0, operands, (rows, k, n));
+                }
+            }
         }
-        let rows = c.len() / n;
-        let a = &a[i * piece * k..][..rows * k];
-        multiply((c, n), row.is_some(), 1.0, (Matrix::rows(a, k), b), (rows, k, n));
-    })
+    });
+    for c in &mut cs {
+        // SAFETY: the products have written all of it.
+        unsafe { c.set_len(rows * n) };
+    }
+    cs
 }
 
-/// `c += aᵀ b`: a `[rows, m]`, b `[rows, n]`, c `[m, n]`, all row-major.
-pub fn add_inner_product(c: &mut [f32], a: &[f32], b: &[f32], (m, n): (usize, usize)) {
-    let piece = rows_of_piece(a.len() / m.max(1));
-    let pieces = a.chunks((piece * m).max(1)).zip(b.chunks((piece * n).max(1)));
-    let parts = map_chunks(pieces, |(a, b)| {
-        let rows = a.len() / m;
-        let (a, b) = (Matrix::rows(a, m).transposed(), Matrix::rows(b, n));
-        let mut part = vec![0.0; m * n];
-        multiply((&mut part, n), false, 1.0, (a, b), (m, rows, n));
+/// `a b`; as [`rows_products`].
+pub fn rows_product(a: &[f32], b: Matrix, shape: (usize, usize)) -> Vec<f32> {
+    let [c] = rows_products(None, a, [b], shape);
+    c
+}
+
+/// The way back of maps of one x: `dx += Σ dy wᵀ`, and `xᵀ dy` of each, one after the other. x and dx `[rows, m]`,
+/// every dy `[rows, n]`, every wᵀ `[n, m]`, every `xᵀ dy` `[m, n]`.
+pub fn products_backward(
+    d_x: &mut [f32],
+    x: &[f32],
+    maps: &[(&[f32], Matrix)],
+    (m, n): (usize, usize),
+) -> Vec<f32> {
+    let piece = rows_of_piece(x.len() / m.max(1));
+    let pieces = d_x.chunks_mut((piece * m).max(1)).zip(x.chunks((piece * m).max(1))).enumerate();
+    let parts = map_chunks(pieces, |(i, (d_x, x))| {
+        let rows = x.len() / m;
+        let mut part = Vec::with_capacity(maps.len() * m * n);
+        let unwritten = part.spare_capacity_mut()[..maps.len() * m * n].chunks_mut(m * n);
+        for ((d_y, w_transposed), part) in maps.iter().zip(unwritten) {
+            let d_y = Matrix::rows(&d_y[i * piece * n..], n);
+            multiply((d_x, m), true, 1.0, (d_y, *w_transposed), (rows, n, m));
+            multiply_new(part, (Matrix::rows(x, m).transposed(), d_y), (m, rows, n));
+        }
+        // SAFETY: the products have written all of it.
+        unsafe { part.set_len(maps.len() * m * n) };
         part
     });
-    add_in_order(c, &parts);
+    let mut parts = parts.into_iter();
+    let mut sum = parts.next().unwrap_or_else(|| vec![0.0; maps.len() * m * n]);
+    parts.for_each(|part| sum.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part));
+    sum
 }
 
 /// `sum += Σ_rows a`: a `[rows, n]`, sum `[n]`.
@@ -207,27 +265,37 @@ mod tests {
             let run = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 pool.install(|| {
-                    let (mut y, mut w, mut s) = (vec![1.0; rows * n], vec![1.0; k * n], vec![1.0; n]);
-                    rows_product(&mut y, true, &a, Matrix::rows(&b, n), (k, n));
-                    add_inner_product(&mut w, &a, &d, (k, n));
+                    let b_matrix = Matrix::rows(&b, n);
+                    let [y] = rows_products(Some(&vec![1.0; n]), &a, [b_matrix], (k, n));
+                    assert_eq!(
+                        rows_products(None, &a, [b_matrix; 2], (k, n)),
+                        [(); 2].map(|()| rows_product(&a, b_matrix, (k, n)))
+                    );
+                    let (mut x, mut s) = (vec![1.0; rows * k], vec![1.0; n]);
+                    let maps = [(&d[..], b_matrix.transposed()); 2];
+                    let w = products_backward(&mut x, &a, &maps, (k, n));
                     add_column_sums(&mut s, &d);
-                    (y, w, s)
+                    (y, w, s, x)
                 })
             };
             let t = transpose(&a, (rows, k));
             assert!((0..rows * k).all(|i| t[i % k * rows + i / k] == a[i]));
-            let (y, w, s) = run(1);
+            let (y, w, s, x) = run(1);
             assert!(run(2) == run(1) && run(3) == run(1));
             let sum = |count: usize, f: &dyn Fn(usize) -> f32| {
                 1.0 + (0..count).map(|i| f(i) as f64).sum::<f64>() as f32
             };
             let y2: Vec<f32> =
                 (0..rows * n).map(|i| sum(k, &|e| a[i / n * k + e] * b[e * n + i % n])).collect();
-            let w2: Vec<f32> =
-                (0..k * n).map(|i| sum(rows, &|t| a[t * k + i / n] * d[t * n + i % n])).collect();
+            let w2: Vec<f32> = (0..2 * k * n)
+                .map(|i| sum(rows, &|t| a[t * k + i % (k * n) / n] * d[t * n + i % n]) - 1.0)
+                .collect();
+            let x2: Vec<f32> =
+                (0..rows * k).map(|i| sum(n, &|j| 2.0 * d[i / k * n + j] * b[i % k * n + j])).collect();
             let s2: Vec<f32> = (0..n).map(|j| sum(rows, &|t| d[t * n + j])).collect();
-            assert_close(&y, &y2, 1e-5, "rows_product");
-            assert_close(&w, &w2, 1e-5, "add_inner_product");
+            assert_close(&y, &y2, 1e-5, "rows_products");
+            assert_close(&w, &w2, 1e-5, "xᵀ dy");
+            assert_close(&x, &x2, 1e-5, "dx");
             assert_close(&s, &s2, 1e-5, "add_column_sums");
         }
     }

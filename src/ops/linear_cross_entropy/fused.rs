@@ -5,7 +5,7 @@
 
 use super::super::cpu::{
     LANES, Matrix, add_transposed, copy, even_piece, exp, for_chunks, greatest, map_chunks, multiply, output,
-    read, rows_product_new, take_gradient, transpose, vectorized, wide_products, zeros,
+    read, rows_product, take_gradient, transpose, vectorized, wide_products, zeros,
 };
 use super::super::{Flat, Result, Taped, Values};
 use super::{Stream, Unembedding};
@@ -216,7 +216,7 @@ pub fn fused_logits(
     let w = logit_matrix(w_u, layout, d_vocab);
     let x_values = read(&x.clone().try_contiguous()?);
     let columns = Matrix::rows(&w, d_vocab);
-    let logits = rows_product_new(None, &x_values, columns, (d_model, d_vocab));
+    let logits = rows_product(&x_values, columns, (d_model, d_vocab));
     x.device().try_tensor_from_vec(logits, (batch, position, d_vocab))
 }
 
