@@ -13,16 +13,21 @@ use dfdx::prelude::*;
 use std::cell::Cell;
 
 /// Tokens in a block, at most. Where products are made in AVX-512, as many as its kernels take before they repack
-/// the unembedding; elsewhere, or where it does not fit into the caches and reading it is what costs, more.
+/// the unembedding; elsewhere so many that repacking it is little beside the products, or, where it does not fit into
+/// the caches, as their logits leave room for.
 fn block_of(weights: usize, tokens: usize) -> usize {
-    let most = if wide_products() && weights <= 2 << 20 { 48 } else { 192 };
+    let most = match (weights <= 2 << 20, wide_products()) {
+        (true, true) => 48,
+        (true, false) => 384,
+        (false, _) => 192,
+    };
     even_piece(tokens, most, 6)
 }
 
-/// Tokens in a chunk: blocks enough for all threads, in about 2 M logits where they are so many.
+/// Tokens in a chunk: blocks enough for all threads, an even number, in about 2 M logits where they are so many.
 fn chunk_of(block: usize, d_vocab: usize) -> usize {
     let blocks = (2 << 20) / (block * d_vocab);
-    block * blocks.clamp(4, 21)
+    block * (blocks & !1).clamp(4, 20)
 }
 
 /// Rows of the vocabulary in a block.
