@@ -58,11 +58,8 @@ pub fn saved_plan(run: &RunDirectory) -> Result<Plan> {
 /// Takes up the analyses of an edited spec; the weights must be what it asks for.
 fn reanalyse(run: &RunDirectory, ready: Ready) -> Outcome {
     let Ready { mut plan, findings, bytes } = ready;
-    let named = |name: &str, plan: &Plan| Compared {
-        name: name.into(),
-        plan: toml::Table::try_from(plan).unwrap_or_default(),
-        record: None,
-    };
+    let named =
+        |name: &str, plan: &Plan| Compared::of_plan(name, toml::Table::try_from(plan).unwrap_or_default());
     let saved = saved_plan(run)?;
     plan.name.clone_from(&saved.name);
     plan.training.device.clone_from(&saved.training.device);

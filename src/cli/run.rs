@@ -124,9 +124,8 @@ fn may_start(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> std::res
              help: {resume}`--overwrite` replaces it, `--name` starts another"
         )));
     }
-    let named = |name: &str, plan| Compared { name: name.into(), plan, record: None };
-    let old = named("the run", run.record()?.plan);
-    let new = named("the spec", toml::Table::try_from(plan).unwrap_or_default());
+    let old = Compared::of_plan("the run", run.record()?.plan);
+    let new = Compared::of_plan("the spec", toml::Table::try_from(plan).unwrap_or_default());
     let subjects = [old, new];
     let mut differences = diff::compare(&subjects, false);
     if !differences.is_empty() {
