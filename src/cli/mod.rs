@@ -1,6 +1,7 @@
 //! The commands. Only they print: data to stdout, progress and warnings to stderr.
 
 mod check;
+mod compare;
 mod console;
 mod device;
 mod diff;
@@ -10,6 +11,7 @@ mod progress;
 mod provenance;
 mod report;
 mod run;
+mod sweep;
 mod watcher;
 
 use crate::error::Error;
@@ -27,7 +29,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Plan, train, probe and report an experiment
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Render a run's report again, from its directory
     Report(report::Arguments),
     /// Say what is wrong with specs, without running them
@@ -36,6 +38,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Say what differs between specs or runs
     Diff(diff::Arguments),
+    /// One report over many runs: curves, verdicts, what differs
+    Compare(compare::Arguments),
 }
 
 /// Why a command did not end well; each has its exit code.
@@ -63,11 +67,12 @@ pub type Outcome = Result<(), Failure>;
 /// Reads the command line, runs the command, and says how it went.
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(*arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Diff(arguments) => diff::diff(arguments),
+        Command::Compare(arguments) => compare::compare(arguments),
     };
     let (code, words) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,

@@ -1,0 +1,80 @@
+//! `indhead compare`: one report over many runs.
+
+use super::{Failure, Outcome, console};
+use crate::compare::{Run, compare as compared};
+use crate::error::{Error, Result};
+use crate::record::RunDirectory;
+use crate::record::directory::run_of;
+use crate::report as pages;
+use std::path::{Path, PathBuf};
+
+/// What can be said on the command line.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Run directories, or folders of them, as a sweep's
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Where the report goes; without it reports/<folder>, or reports/comparison for several
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Writes the comparison of the runs.
+pub fn compare(arguments: Arguments) -> Outcome {
+    let mut runs: Vec<RunDirectory> = Vec::new();
+    for path in &arguments.runs {
+        let found = runs_below(path);
+        if found.is_empty() {
+            let path = path.display();
+            return Err(Failure::World(Error::message(format!("there is no run at {path} or below it"))));
+        }
+        runs.extend(found);
+    }
+    let title = match arguments.runs.as_slice() {
+        [folder] if !run_of(folder).exists() => folder_name(folder),
+        _ => "comparison".into(),
+    };
+    let out = arguments.out.unwrap_or_else(|| Path::new("reports").join(&title));
+    console::out(&format!("{}\n", write(&runs, &title, &out)?.display()));
+    Ok(())
+}
+
+/// The runs at a path and below it, in the order of their names.
+fn runs_below(path: &Path) -> Vec<RunDirectory> {
+    let run = run_of(path);
+    if run.exists() {
+        return vec![run];
+    }
+    let entries = path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders.iter().flat_map(|folder| runs_below(folder)).collect()
+}
+
+/// The name of a folder, however it is written.
+pub fn folder_name(path: &Path) -> String {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    real.file_name().map_or("comparison".into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Writes the comparison into a folder; the path of the page.
+pub fn write(runs: &[RunDirectory], title: &str, folder: &Path) -> Result<PathBuf> {
+    let mut read = Vec::new();
+    for run in runs {
+        let record = run.record()?;
+        let plan = String::from_utf8_lossy(&run.read("plan.toml")?).into_owned();
+        read.push(Run { label: record.name.clone(), record, plan });
+    }
+    let prefix = format!("{title}/");
+    if read.iter().all(|run| run.label.starts_with(&prefix)) {
+        read.iter_mut().for_each(|run| run.label = run.label[prefix.len()..].to_string());
+    }
+    for (i, run) in runs.iter().enumerate() {
+        if read.iter().filter(|other| other.label == read[i].label).count() > 1 {
+            read[i].label = run.path.display().to_string();
+        }
+    }
+    let rendered = compared(title, &read);
+    rendered.warnings.iter().for_each(|warning| console::note(&format!("warning: {warning}")));
+    pages::write(&rendered, folder).map_err(|e| Error::message(e.to_string()))
+}
