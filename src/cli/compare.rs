@@ -1,5 +1,6 @@
 //! `indhead compare`: one report over many runs.
 
+use super::report::say_kept;
 use super::{Failure, Outcome, console};
 use crate::compare::{Run, compare as compared};
 use crate::error::{Error, Result};
@@ -76,5 +77,7 @@ pub fn write(runs: &[RunDirectory], title: &str, folder: &Path) -> Result<PathBu
     }
     let rendered = compared(title, &read);
     rendered.warnings.iter().for_each(|warning| console::note(&format!("warning: {warning}")));
-    pages::write(&rendered, folder).map_err(|e| Error::message(e.to_string()))
+    let written = pages::write(&rendered, folder).map_err(|e| Error::message(e.to_string()))?;
+    say_kept(&written);
+    Ok(written.page)
 }

@@ -1,5 +1,6 @@
 //! The commands. Only they print: data to stdout, progress and warnings to stderr.
 
+mod analyses;
 mod check;
 mod compare;
 mod console;

@@ -2,7 +2,7 @@
 
 use super::planning::{Ready, plan_text, read_spec, refuse};
 use super::watcher::Watcher;
-use super::{Failure, Outcome, console, device, progress, provenance, report, sweep};
+use super::{Failure, Outcome, analyses, console, device, progress, provenance, report, sweep};
 use crate::dataset::Dataset;
 use crate::diff::{self, Subject as Compared};
 use crate::error::{Error, Result};
@@ -51,6 +51,8 @@ pub struct Arguments {
     /// Of a sweep: run only this member, counted from 0
     #[arg(long, value_name = "I", conflicts_with = "jobs")]
     member: Option<usize>,
+    #[command(flatten)]
+    pub(super) form: report::Form,
 }
 
 impl Arguments {
@@ -62,6 +64,7 @@ impl Arguments {
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> Outcome {
+    arguments.form.check()?;
     let mut sets = arguments.sets.clone();
     sets.extend(arguments.name.as_ref().map(|name| format!("name={name}")));
     sets.extend(arguments.device.as_ref().map(|device| format!("training.device={device}")));
@@ -90,6 +93,7 @@ pub fn run(arguments: Arguments) -> Outcome {
 fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     let run = RunDirectory::at(arguments.runs.join(&ready.plan.name));
     let resume = may_start(arguments, &ready.plan, &run)?;
+    arguments.form.template(&ready.plan.report.template, &run)?;
 
     let mut preparing = progress::Preparing::new(arguments.quiet);
     let opened = Dataset::open(&ready.plan, &cache_folder(), &mut |event| preparing.show(event));
@@ -110,6 +114,7 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
         run.write("plan.toml", plan.to_toml(Some(&findings)).as_bytes())?;
         run.write("spec.toml", &bytes)?;
         run.write("tokenizer.json", dataset.tokenizer().json())?;
+        arguments.form.keep(&plan.report.template, &run)?;
         let n_parameters = (devices.n_parameters)(&plan)?;
         run.write_json("provenance.json", &provenance::provenance(&plan, &dataset, n_parameters))?;
     }
@@ -122,10 +127,11 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     trained?;
     let Watcher { mut observer, clock, .. } = watcher;
     catch_up(&plan, &run, &mut observer)?;
-    report::write_analyses(&plan, &run, &observer)?;
+    analyses::write_observed(&plan, &run, &observer)?;
     run.write_json("done.json", &clock.summary())?;
-    let path = report::render_run(&run, &arguments.reports)?;
-    console::out(&report::closing_words(&run, &path)?);
+    let record = run.record()?;
+    let page = report::render(&run, &record, &arguments.reports, &arguments.form)?;
+    console::out(&report::closing_words(&record, &page));
     Ok(())
 }
 

@@ -217,13 +217,15 @@ impl Runner<'_> {
 
     fn start(&self, index: usize, member: &Member) -> Result<Running> {
         let failed = |e: std::io::Error| Error::message(format!("cannot start a member: {e}"));
-        let Arguments { spec, sets, name, runs, reports, device, resume, overwrite, quiet, .. } = self.arguments;
+        let Arguments { spec, sets, name, runs, reports, device, resume, overwrite, quiet, form, .. } = self.arguments;
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command.arg("run").args(spec).arg("--member").arg(index.to_string());
         command.arg("--runs").arg(runs).arg("--reports").arg(reports);
         command.args(sets.iter().flat_map(|set| ["--set", set]));
         command.args(name.iter().flat_map(|name| ["--name", name]));
         command.args(device.iter().flat_map(|device| ["--device", device]));
+        command.args(form.templates.iter().flat_map(|folder| ["--templates".as_ref(), folder.as_os_str()]));
+        command.args(form.html.then_some("--html"));
         let run = RunDirectory::at(runs.join(&member.ready.plan.name));
         command.args((*resume && run.exists()).then_some("--resume"));
         command.args(overwrite.then_some("--overwrite"));

@@ -33,5 +33,5 @@ pub fn compare(title: &str, runs: &[Run]) -> Rendered {
     }
     let markdown = page::page(title, runs, &groups, &figures);
     let figures = figures.into_iter().map(|figure| (file_name(&figure), figure.svg)).collect();
-    Rendered { markdown, figures, warnings }
+    Rendered { markdown, figures, warnings, html: None }
 }
