@@ -37,7 +37,14 @@ impl Measuring<'_> {
         if known.iter().all(Option::is_some) && self.view.file("analyses/verdict.json").exists() {
             return Ok(());
         }
-        let missing: Vec<AnalysisPlan> = self.plan.analyses.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(a, _)| a.clone()).collect();
+        let missing: Vec<AnalysisPlan> = self
+            .plan
+            .analyses
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+            .map(|(a, _)| a.clone())
+            .collect();
         let mut measured = match self.measure(missing) {
             Ok(measured) => measured,
             Err(Failure::World(error)) if self.lenient && self.has_all() => {

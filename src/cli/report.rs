@@ -132,7 +132,9 @@ impl Form {
         }
         let own = Path::new(named).file_name().filter(|_| !pages::template_names().contains(&named));
         match own {
-            Some(own) => run.write(&format!("templates/{}", own.to_string_lossy()), template.source().as_bytes()),
+            Some(own) => {
+                run.write(&format!("templates/{}", own.to_string_lossy()), template.source().as_bytes())
+            }
             None => Ok(()),
         }
     }

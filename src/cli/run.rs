@@ -165,9 +165,7 @@ fn may_start(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> std::res
     }
     match other_plan(run, plan)? {
         None => Ok(true),
-        Some(table) => {
-            Err(Failure::Usage(format!("error: {path} was started from another plan\n\n{table}")))
-        }
+        Some(table) => Err(Failure::Usage(format!("error: {path} was started from another plan\n\n{table}"))),
     }
 }
 

@@ -217,7 +217,8 @@ impl Runner<'_> {
 
     fn start(&self, index: usize, member: &Member) -> Result<Running> {
         let failed = |e: std::io::Error| Error::message(format!("cannot start a member: {e}"));
-        let Arguments { spec, sets, name, runs, reports, device, resume, overwrite, quiet, form, .. } = self.arguments;
+        let Arguments { spec, sets, name, runs, reports, device, resume, overwrite, quiet, form, .. } =
+            self.arguments;
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command.arg("run").args(spec).arg("--member").arg(index.to_string());
         command.arg("--runs").arg(runs).arg("--reports").arg(reports);

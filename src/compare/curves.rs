@@ -97,7 +97,8 @@ fn draw(measure: &Measure, groups: &[Group<'_>]) -> Result<Option<Figure>, Figur
         let band = s.band.iter().flat_map(|(_, lo, hi)| [*lo, *hi]);
         s.points.iter().map(|p| p.1).chain(band)
     });
-    let y = if measure.share { Axis::share(values, measure.axis) } else { Axis::around(values, measure.axis) };
+    let y =
+        if measure.share { Axis::share(values, measure.axis) } else { Axis::around(values, measure.axis) };
     let chart = Chart { x, y, series, marks: Vec::new(), height: 260.0 };
     if chart.is_empty() {
         return Ok(None);
@@ -105,7 +106,9 @@ fn draw(measure: &Measure, groups: &[Group<'_>]) -> Result<Option<Figure>, Figur
     let title = measure.title.to_string();
     let svg = chart::page(&title, &[chart])?;
     let seeds = match groups.iter().any(|group| group.runs.len() > 1) {
-        true => " A line is the mean over a configuration's seeds (how many is in brackets), its band runs from the least of them to the greatest.",
+        true => {
+            " A line is the mean over a configuration's seeds (how many is in brackets), its band runs from the least of them to the greatest."
+        }
         false => "",
     };
     let hidden = match groups.len().saturating_sub(colour::LINES.len()) {
@@ -125,7 +128,11 @@ fn spread(runs: &[Points]) -> (Points, Vec<(f64, f64, f64)>) {
         mean.push((x, points.iter().map(|p| p.1).sum::<f64>() / n));
         if points.len() > 1 {
             let values = || points.iter().map(|p| p.1);
-            band.push((x, values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max)));
+            band.push((
+                x,
+                values().fold(f64::INFINITY, f64::min),
+                values().fold(f64::NEG_INFINITY, f64::max),
+            ));
         }
     }
     (mean, band)

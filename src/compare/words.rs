@@ -103,10 +103,7 @@ fn losses(groups: &[Group<'_>]) -> Option<String> {
         let (lo, mean, hi) = first.1;
         let spread = format!(" ({} to {})", decimal(lo, 3), decimal(hi, 3));
         let spread = if seeds { spread } else { String::new() };
-        return Some(format!(
-            "The loss on held-out text ends at {}{spread} nats a token.",
-            decimal(mean, 3)
-        ));
+        return Some(format!("The loss on held-out text ends at {}{spread} nats a token.", decimal(mean, 3)));
     }
     let between = last.1.1 - first.1.1;
     let lead = format!(
@@ -120,7 +117,10 @@ fn losses(groups: &[Group<'_>]) -> Option<String> {
     Some(match (seeds, between > within) {
         (false, _) => format!("{lead}; how much of that another seed would change is not known."),
         (true, true) => {
-            format!("{lead}, more than seeds differ within any configuration ({} at most).", decimal(within, 3))
+            format!(
+                "{lead}, more than seeds differ within any configuration ({} at most).",
+                decimal(within, 3)
+            )
         }
         (true, false) => {
             format!("{lead}, no more than seeds differ within a configuration ({}).", decimal(within, 3))

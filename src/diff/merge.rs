@@ -25,7 +25,9 @@ impl<'a> Merger<'a> {
     fn tables(&mut self, tables: &[Option<(&'a Table, String)>], shown: &str) {
         let mut keys: Vec<&str> = Vec::new();
         for (table, _) in tables.iter().flatten() {
-            keys.extend(table.keys().map(String::as_str).filter(|key| !keys.contains(key)).collect::<Vec<_>>());
+            keys.extend(
+                table.keys().map(String::as_str).filter(|key| !keys.contains(key)).collect::<Vec<_>>(),
+            );
         }
         for key in keys {
             let join = |path: &str| if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };

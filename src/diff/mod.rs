@@ -218,10 +218,10 @@ mod tests {
             Subject::of_text("x", &text)
         };
         let found = compare(&[plan(16, 100, "1_000"), plan(32, 50, "1000")], false);
-        assert_eq!((keys(&found.results), keys(&found.follows)), (
-            vec!["training.batch_size".to_string()],
-            vec!["training.steps".to_string()]
-        ));
+        assert_eq!(
+            (keys(&found.results), keys(&found.follows)),
+            (vec!["training.batch_size".to_string()], vec!["training.steps".to_string()])
+        );
         let found = compare(&[plan(16, 100, "1_000"), plan(16, 200, "2_000")], false);
         assert_eq!(keys(&found.results), ["training.tokens"]);
     }

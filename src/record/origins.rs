@@ -49,12 +49,8 @@ mod tests {
         let text = "seed = 0  # default\nname = \"a # b\"   # x.toml:1\n[a]\nlist = [1, 2]  # --set\n\
                     [[a.blocks]]\nkind = \"c\"  # x.toml:4\n[[a.blocks]]\nn = 1\n";
         let found = origins(text);
-        let wanted = [
-            ("a.blocks.0.kind", "x.toml:4"),
-            ("a.list", "--set"),
-            ("name", "x.toml:1"),
-            ("seed", "default"),
-        ];
+        let wanted =
+            [("a.blocks.0.kind", "x.toml:4"), ("a.list", "--set"), ("name", "x.toml:1"), ("seed", "default")];
         assert_eq!(found.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect::<Vec<_>>(), wanted);
         assert!(origins("[").is_empty());
     }

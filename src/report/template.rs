@@ -49,7 +49,9 @@ impl Template {
         };
         let read = |folder: &PathBuf| {
             let path = folder.join(&file);
-            std::fs::read_to_string(&path).ok().map(|source| Template::new(&path.display().to_string(), &source))
+            std::fs::read_to_string(&path)
+                .ok()
+                .map(|source| Template::new(&path.display().to_string(), &source))
         };
         let overriding = folders.iter().find_map(read);
         let mut template = match own.or(overriding) {

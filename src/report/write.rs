@@ -72,7 +72,8 @@ fn keep(page: &Path) -> io::Result<Option<PathBuf>> {
     if String::from_utf8(bytes).is_ok_and(|text| is_signed(&text)) {
         return Ok(None);
     }
-    let names = std::iter::once("report.kept.md".to_string()).chain((2..).map(|n| format!("report.kept-{n}.md")));
+    let names =
+        std::iter::once("report.kept.md".to_string()).chain((2..).map(|n| format!("report.kept-{n}.md")));
     let free = names.map(|name| page.with_file_name(name)).find(|path| !path.exists());
     let free = free.unwrap_or_else(|| page.with_extension("kept"));
     fs::rename(page, &free)?;

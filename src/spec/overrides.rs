@@ -115,7 +115,10 @@ fn put(into: &mut Node, path: &[(&str, Span)], depth: usize, node: Node) -> Resu
             }
             let message = format!("`{name}` is a list of {length}: there is no item `{key}`");
             let last = length.saturating_sub(1);
-            (message, format!("items count from 0 to {last}; a value for `{name}` itself replaces the whole list"))
+            (
+                message,
+                format!("items count from 0 to {last}; a value for `{name}` itself replaces the whole list"),
+            )
         }
         Value::Unreadable => return Ok(()),
         other => {
