@@ -51,15 +51,23 @@ pub fn report(arguments: Arguments) -> Outcome {
         if let Some(spec) = &arguments.spec {
             record = reanalyse(&run, record, plan_spec(spec, &[])?, spec, arguments.recompute)?;
         } else {
-            let (run, view, findings, recompute) = (&run, &run, None, arguments.recompute);
-            let plan = &saved_plan(run)?;
-            Measuring { run, view, plan, findings, recompute, lenient: !recompute }.bring_up_to_date()?;
+            match saved_plan(&run) {
+                Ok(plan) => own(&run, &plan, arguments.recompute)?,
+                Err(error) if arguments.recompute || record.verdict.is_none() => return Err(error.into()),
+                Err(error) => console::note(&format!("warning: {error}; it is told as it was measured")),
+            }
             record = run.record()?;
         }
         let page = render(&run, &record, &arguments.reports, &arguments.form)?;
         console::out(&closing_words(&record, &page));
     }
     Ok(())
+}
+
+/// The run's own analyses, measured where they are not known.
+fn own(run: &RunDirectory, plan: &Plan, recompute: bool) -> Outcome {
+    let (view, findings) = (run, None);
+    Measuring { run, view, plan, findings, recompute, lenient: !recompute }.bring_up_to_date()
 }
 
 /// The plan a run was made by.

@@ -110,12 +110,12 @@ impl Difference {
 impl Differences {
     /// Whether the configurations are the same, and the data they were read with.
     pub fn is_empty(&self) -> bool {
-        let same_data = |d: &&Difference| d.name.ends_with("digest") && !all_known_equal(d);
+        let other_data = |d: &Difference| d.name.ends_with("digest") && !all_known_equal(d);
         let differing = |rows: &[Difference]| rows.iter().any(|d| !d.is_equal());
         !differing(&self.results)
             && !differing(&self.follows)
             && !differing(&self.cosmetic)
-            && !self.provenance.iter().any(|d| same_data(&d))
+            && !self.provenance.iter().any(other_data)
     }
 }
 
@@ -168,7 +168,10 @@ fn budget(mut rows: Vec<Difference>) -> Vec<Difference> {
         for shown in rows[at].values.iter_mut().flatten() {
             shown.origin = Some("default".into());
         }
-        rows.insert(at, row);
+        match row.is_equal() {
+            true => rows.insert(at, row),
+            false => rows[at] = row,
+        }
     }
     rows
 }
