@@ -32,7 +32,7 @@ fn a_grid_runs_each_member_once_and_compares_them() {
     }
     let plan = String::from_utf8(bench.read(&format!("runs/tiny/{}/plan.toml", labels[3]))).unwrap();
     assert!(
-        plan.lines().any(|line| line.starts_with("lr = 0.01") && line.ends_with("# tiny.toml:30")),
+        plan.lines().any(|line| line.starts_with("lr = 0.01") && line.ends_with("# tiny.toml:29")),
         "{plan}"
     );
     let report = String::from_utf8(bench.read("reports/tiny/report.md")).unwrap();
@@ -103,25 +103,25 @@ fn a_sweep_that_is_interrupted_goes_on() {
 #[test]
 fn mistakes_in_a_sweep_are_told_where_they_stand() {
     let cases: &[(&str, &[&str])] = &[
-        ("seed = []", &["tiny.toml:29:8", "`seed` has no values to sweep over"]),
-        ("seed = 3", &["tiny.toml:29:8", "must be a list of values", "`seed = [3]`"]),
-        ("seed = [0, 1, 0]", &["tiny.toml:29:15", "`seed` has the integer 0 twice"]),
-        ("seed = [0, -1]", &["tiny.toml:29:12", "a whole number of 0 or more, found the integer -1"]),
-        ("sead = [0, 1]", &["tiny.toml:29:1", "did you mean `seed`?"]),
-        ("lr = [0.1]", &["tiny.toml:29:1", "belongs under `[training.optimizer]`"]),
-        ("\"training.optimizer.lrr\" = [0.1]", &["tiny.toml:29:1", "did you mean `lr`?"]),
-        ("\"training.optimizer.lr\" = [0.1, \"x\"]", &["tiny.toml:29:33", "found the text \"x\""]),
+        ("seed = []", &["tiny.toml:28:8", "`seed` has no values to sweep over"]),
+        ("seed = 3", &["tiny.toml:28:8", "must be a list of values", "`seed = [3]`"]),
+        ("seed = [0, 1, 0]", &["tiny.toml:28:15", "`seed` has the integer 0 twice"]),
+        ("seed = [0, -1]", &["tiny.toml:28:12", "a whole number of 0 or more, found the integer -1"]),
+        ("sead = [0, 1]", &["tiny.toml:28:1", "did you mean `seed`?"]),
+        ("lr = [0.1]", &["tiny.toml:28:1", "belongs under `[training.optimizer]`"]),
+        ("\"training.optimizer.lrr\" = [0.1]", &["tiny.toml:28:1", "did you mean `lr`?"]),
+        ("\"training.optimizer.lr\" = [0.1, \"x\"]", &["tiny.toml:28:33", "found the text \"x\""]),
         ("\"architecture.blocks.1.n_heads\" = [2, 3, 5]", &["n_heads"]),
         (
             "\"architecture.blocks.7.n_heads\" = [2]",
-            &["tiny.toml:29:1", "is a list of 2: there is no item `7`"],
+            &["tiny.toml:28:1", "is a list of 2: there is no item `7`"],
         ),
-        ("name = [\"a\"]", &["tiny.toml:29:1", "`name` cannot be swept over"]),
+        ("name = [\"a\"]", &["tiny.toml:28:1", "`name` cannot be swept over"]),
         (
             "seed = [0]\n[sweep.training]\nclip_norm = [1.0, -1.0]",
-            &["tiny.toml:31:19", "`clip_norm` must be"],
+            &["tiny.toml:30:19", "`clip_norm` must be"],
         ),
-        ("", &["tiny.toml:28:2", "found an empty one"]),
+        ("", &["tiny.toml:27:2", "found an empty one"]),
     ];
     for (lines, wanted) in cases {
         let bench = bench(&format!("[sweep]\n{lines}\n"));
