@@ -136,6 +136,27 @@ fn exactly_the_changed_keys_are_listed() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What a default is computed from is listed, and what is computed from it apart.
+#[test]
+fn defaults_that_follow_are_not_changes() {
+    let changed = |sets: &[&str]| differences(&subject(BASE, &[]), &subject(BASE, sets));
+    let found = changed(&["architecture.n_ctx=128"]);
+    assert_eq!((keys(&found.results), keys(&found.cosmetic)), (vec!["architecture.n_ctx".into()], vec![]));
+    assert!(keys(&found.follows).contains(&"dataset.repeat.period".to_string()));
+    let found = changed(&[
+        "tokenizer={kind=\"ids\",d_vocab=40}",
+        "dataset={kind=\"repeated_random\"}",
+        "analyses=[]",
+    ]);
+    assert_eq!(keys(&found.cosmetic), ["analyses[attention_map]"]);
+    assert!(keys(&found.follows).contains(&"analyses[prefix_matching_passages]".to_string()));
+    // Two versions of the program have other defaults.
+    let of = |text: &str| Subject::of_text("x", text);
+    let found = differences(&of("[a]\nb = 1  # default\n"), &of("[a]\nb = 2  # default\n"));
+    assert_eq!(keys(&found.results), ["a.b"]);
+    assert!(!found.is_empty());
+}
+
 #[test]
 fn an_inserted_block_is_an_insertion() {
     let base = subject(BASE, &[]);

@@ -2,6 +2,7 @@
 
 use super::align::{Slot, align};
 use super::{Difference, Shown, Subject};
+use crate::record::Origins;
 use toml::{Table, Value};
 
 /// A value of one subject, and where it stands in that subject's plan.
@@ -86,7 +87,7 @@ impl<'a> Merger<'a> {
             Some(Shown {
                 text: said(value),
                 value: serde_json::to_value(value).unwrap_or_default(),
-                origin: subject.origins.get(path).cloned(),
+                origin: origin(&subject.origins, path),
             })
         };
         let values = self.subjects.iter().zip(values).map(place).collect();
@@ -100,6 +101,14 @@ impl<'a> Merger<'a> {
         };
         self.found.push(Difference { table, name, values });
     }
+}
+
+/// Where a value comes from; a whole table only says whether nobody wrote any of it.
+fn origin(origins: &Origins, path: &str) -> Option<String> {
+    let below = format!("{path}.");
+    let mut inside = origins.range(below.clone()..).take_while(|(key, _)| key.starts_with(&below)).peekable();
+    let defaults = inside.peek().is_some() && inside.all(|(_, origin)| origin == "default");
+    origins.get(path).cloned().or(defaults.then(|| "default".into()))
 }
 
 fn as_table<'a>(place: &Place<'a>) -> Option<(&'a Table, String)> {

@@ -96,9 +96,13 @@ impl Difference {
         self.values.windows(2).all(|pair| value(&pair[0]) == value(&pair[1]))
     }
 
-    fn is_under(&self, table: &str) -> bool {
+    /// Whether it changes neither the weights nor the data.
+    fn is_cosmetic(&self) -> bool {
         let key = self.key();
-        key == table || key.strip_prefix(table).is_some_and(|rest| rest.starts_with(['.', '[']))
+        let under = |table: &&str| {
+            key == **table || key.strip_prefix(*table).is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        COSMETIC.iter().any(|table| under(&table))
     }
 
     /// Whether nobody wrote any of the values.
@@ -130,17 +134,20 @@ pub fn compare(subjects: &[Subject], all: bool) -> Differences {
     let mut found = Differences::default();
     let rows = budget(merge::merge(subjects)).into_iter();
     for row in rows.filter(|row| all || !row.is_equal()) {
-        let cosmetic = COSMETIC.iter().any(|table| row.is_under(table));
-        let follows = !row.is_equal() && row.is_default();
-        match (cosmetic, follows) {
-            (true, _) => found.cosmetic.push(row),
-            (false, true) => found.follows.push(row),
+        // A run that does not say its name has its file's, which follows from no key.
+        let follows = !row.is_equal() && row.is_default() && row.key() != "name";
+        match (follows, row.is_cosmetic()) {
+            (true, _) => found.follows.push(row),
+            (false, true) => found.cosmetic.push(row),
             (false, false) => found.results.push(row),
         }
     }
     // Two versions of the program may have other defaults, which then follow from nothing.
-    if found.results.iter().all(Difference::is_equal) {
-        found.results.append(&mut found.follows);
+    if found.results.iter().chain(&found.cosmetic).all(Difference::is_equal) {
+        let (cosmetic, results): (Vec<_>, Vec<_>) =
+            found.follows.drain(..).partition(Difference::is_cosmetic);
+        found.cosmetic.extend(cosmetic);
+        found.results.extend(results);
     }
     let ran = subjects.iter().filter(|s| s.record.is_some()).count();
     if ran > 0 {

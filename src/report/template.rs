@@ -161,11 +161,11 @@ fn files_of(folder: &Path) -> Vec<(String, String)> {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // What is included ends its line, as files do.
-    environment.set_keep_trailing_newline(true);
     // The context's words are escaped for Markdown already.
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    // What is included ends its line, as files do.
+    let syntax =
+        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
     environment.set_syntax(syntax.expect("minijinja's own delimiters are fit for use"));
     environment
 }
