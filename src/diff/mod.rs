@@ -102,7 +102,7 @@ impl Difference {
         let under = |table: &&str| {
             key == **table || key.strip_prefix(*table).is_some_and(|rest| rest.starts_with(['.', '[']))
         };
-        COSMETIC.iter().any(|table| under(&table))
+        COSMETIC.iter().any(under)
     }
 
     /// Whether nobody wrote any of the values.
