@@ -97,8 +97,8 @@ fn exactly_the_changed_keys_are_listed() {
         (
             &["training.checkpoints={kind=\"every\",steps=50}"],
             &[],
-            &[],
-            &["training.checkpoints.kind", "training.checkpoints.count", "training.checkpoints.steps"],
+            &["training.checkpoints.count"],
+            &["training.checkpoints.kind", "training.checkpoints.steps"],
         ),
         (&["training.validation_sequences=7"], &[], &[], &["training.validation_sequences"]),
         (

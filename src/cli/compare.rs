@@ -48,8 +48,23 @@ fn runs_below(path: &Path) -> Vec<RunDirectory> {
     }
     let entries = path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
     let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
-    folders.sort();
+    in_order(&mut folders);
     folders.iter().flat_map(|folder| runs_below(folder)).collect()
+}
+
+/// Sorts paths by their names, numbers in them by their values: `lr=3e-3` before `lr=1e-2`.
+pub fn in_order(paths: &mut [PathBuf]) {
+    let parts = |path: &PathBuf| -> Vec<(f64, String)> {
+        let name = path.to_string_lossy().into_owned();
+        let number = |part: &str| part.parse().ok().filter(|x: &f64| x.is_finite()).unwrap_or(f64::INFINITY);
+        name.split([',', '=', '/']).map(|part| (number(part), part.to_string())).collect()
+    };
+    paths.sort_by(|a, b| {
+        let (a, b) = (parts(a), parts(b));
+        let differing = a.iter().zip(&b).find(|(a, b)| a != b);
+        let by_part = differing.map(|((x, a), (y, b))| x.total_cmp(y).then_with(|| a.cmp(b)));
+        by_part.unwrap_or_else(|| a.len().cmp(&b.len()))
+    });
 }
 
 /// The name of a folder, however it is written.
@@ -80,4 +95,17 @@ pub fn write(runs: &[RunDirectory], title: &str, folder: &Path) -> Result<PathBu
     let written = pages::write(&rendered, folder).map_err(|e| Error::message(e.to_string()))?;
     say_kept(&written);
     Ok(written.page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_order;
+
+    #[test]
+    fn numbers_are_sorted_as_numbers() {
+        let wanted = ["a/lr=3e-3,seed=2", "a/lr=3e-3,seed=10", "a/lr=1e-2,seed=0", "a/lr=x", "b"];
+        let mut paths: Vec<_> = wanted.iter().rev().map(Into::into).collect();
+        in_order(&mut paths);
+        assert_eq!(paths, wanted.map(std::path::PathBuf::from));
+    }
 }

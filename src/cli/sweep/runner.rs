@@ -6,6 +6,7 @@ use crate::cli::{Failure, Outcome, compare, console};
 use crate::error::{Error, Result};
 use crate::record::RunDirectory;
 use std::io::{Read, Seek};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -163,8 +164,10 @@ impl<'a> Runner<'a> {
         };
         let done = of(|end| matches!(end, Some(End::Done)));
         let failed = of(|end| matches!(end, Some(End::Failed)));
-        let runs: Vec<RunDirectory> =
-            done.iter().map(|m| RunDirectory::at(self.arguments.runs.join(&m.ready.plan.name))).collect();
+        let mut paths: Vec<PathBuf> =
+            done.iter().map(|member| self.arguments.runs.join(&member.ready.plan.name)).collect();
+        compare::in_order(&mut paths);
+        let runs: Vec<RunDirectory> = paths.into_iter().map(RunDirectory::at).collect();
         if !runs.is_empty() {
             let path = compare::write(&runs, name, &self.arguments.reports.join(name))?;
             console::out(&format!("{}\n", path.display()));
