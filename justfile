@@ -23,3 +23,7 @@ review:
 # Type-check the CUDA side without a toolkit
 cuda-check:
     cargo check --features cuda,dfdx/ci-check
+
+# The gallery of figures and probes, out of the registries
+gallery:
+    cargo test --release --test gallery -- --ignored

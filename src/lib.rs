@@ -1,7 +1,7 @@
 //! Watch induction heads form: one TOML file in, a trained transformer, its probes and a report out.
 //!
 //! Data flows one way, and each room imports only from those above it in this list; `figures`,
-//! `report` and `diff` read nothing but `record` and know no device.
+//! `report`, `diff` and `compare` read nothing but `record` and know no device.
 
 pub mod error;
 pub mod files;
@@ -18,5 +18,6 @@ pub mod probes;
 pub mod figures;
 pub mod report;
 pub mod diff;
+pub mod compare;
 pub mod language;
 pub mod cli;

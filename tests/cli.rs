@@ -1,99 +1,11 @@
 //! The commands as a person types them.
 
+mod common;
+
+use common::bench::{Bench, SPEC, tree};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
-use tempfile::TempDir;
-
-const SPEC: &str = r#"
-name = "tiny"
-[architecture]
-d_model = 16
-n_ctx = 32
-[[architecture.blocks]]
-kind = "conv1d"
-kernel_size = 2
-[[architecture.blocks]]
-kind = "attention"
-n_heads = 2
-[tokenizer]
-kind = "bpe"
-d_vocab = 300
-[dataset]
-kind = "stories"
-bytes = 60_000
-[training]
-steps = 12
-batch_size = 4
-checkpoints = { kind = "every", steps = 4 }
-[[analyses]]
-probe = "conv_weights"
-[[analyses]]
-probe = "attention_map"
-text = "Ann met Bo."
-"#;
-
-struct Bench {
-    folder: TempDir,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let bench = Bench { folder: TempDir::new().unwrap() };
-        fs::write(bench.path().join("tiny.toml"), SPEC).unwrap();
-        bench
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn indhead(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_indhead"))
-            .args(arguments)
-            .current_dir(self.path())
-            .env("INDHEAD_CACHE", self.path().join("cache"))
-            .output()
-            .unwrap()
-    }
-
-    /// Runs a command that has to end well; what it says on stdout.
-    fn good(&self, arguments: &[&str]) -> String {
-        let output = self.indhead(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?} failed:\n{errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs a command that has to fail with this code; what it says on stderr.
-    fn bad(&self, arguments: &[&str], code: i32) -> String {
-        let output = self.indhead(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}:\n{errors}");
-        assert!(!errors.contains("panicked"), "{errors}");
-        errors
-    }
-
-    fn read(&self, path: &str) -> Vec<u8> {
-        fs::read(self.path().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
-    }
-
-    fn json(&self, path: &str) -> Value {
-        serde_json::from_slice(&self.read(path)).unwrap()
-    }
-}
-
-/// Every file below a folder, by its path.
-fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
-    let files = files.filter(|e| e.file_type().is_file());
-    let read = |e: walkdir::DirEntry| {
-        let name = e.path().strip_prefix(folder).unwrap().display().to_string();
-        (name, fs::read(e.path()).unwrap())
-    };
-    files.map(read).collect()
-}
+use std::process::Command;
 
 #[test]
 fn a_run_leaves_everything_and_its_report_can_be_made_again() {
@@ -250,40 +162,4 @@ fn inspect_says_what_the_model_makes_of_a_text() {
         bench.bad(&["inspect", "runs/tiny", "--text", "a", "--checkpoint", "5"], 2).contains("0, 4, 8, 12")
     );
     bench.bad(&["inspect", "runs/none", "--text", "a"], 1);
-}
-
-#[test]
-fn diff_shows_only_what_differs() {
-    let bench = Bench::new();
-    let other =
-        SPEC.replace("kernel_size = 2", "kernel_size = 3").replace("name = \"tiny\"", "name = \"other\"");
-    fs::write(bench.path().join("other.toml"), other).unwrap();
-    let output = bench.indhead(&["diff", "tiny.toml", "other.toml"]);
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("architecture.blocks[0].kernel_size"), "{said}");
-    assert!(!said.contains("d_model"), "{said}");
-    assert_eq!(bench.good(&["diff", "tiny.toml", "tiny.toml"]), "no differences\n");
-    bench.good(&["run", "tiny.toml"]);
-    bench.good(&["run", "other.toml"]);
-    let said = String::from_utf8(bench.indhead(&["diff", "runs/tiny", "runs/other"]).stdout).unwrap();
-    assert!(said.contains("verdict") && said.contains("validation loss"), "{said}");
-}
-
-#[test]
-fn a_report_with_other_analyses_comes_from_the_saved_checkpoints() {
-    let bench = Bench::new();
-    bench.good(&["run", "tiny.toml"]);
-    let more = format!(
-        "{SPEC}[[analyses]]\nprobe = \"prefix_matching\"\nid = \"diagonal\"\ndefinition = \"diagonal\"\n"
-    );
-    fs::write(bench.path().join("more.toml"), more).unwrap();
-    bench.good(&["report", "runs/tiny", "--spec", "more.toml"]);
-    assert_eq!(
-        bench.json("runs/tiny/analyses/diagonal.json")["tables"][0]["rows"].as_array().unwrap().len(),
-        8
-    );
-    let other = SPEC.replace("kernel_size = 2", "kernel_size = 3");
-    fs::write(bench.path().join("other.toml"), other).unwrap();
-    assert!(bench.bad(&["report", "runs/tiny", "--spec", "other.toml"], 2).contains("kernel_size"));
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 #[rustfmt::skip]
 const ROOMS: &[&str] = &[
     "error", "files", "random", "spec", "plan", "record", "tokenizer", "dataset", "ops", "model", "training",
-    "probes", "figures", "report", "diff", "language", "cli",
+    "probes", "figures", "report", "diff", "compare", "language", "cli",
 ];
 
 /// What lives from the files of a run alone, and what it may know besides.
@@ -16,6 +16,7 @@ const FROM_FILES: &[(&str, &[&str])] = &[
     ("figures", &["error", "files", "record"]),
     ("report", &["error", "files", "record", "figures"]),
     ("diff", &["error", "files", "record", "figures"]),
+    ("compare", &["error", "files", "record", "figures", "report", "diff"]),
 ];
 
 /// Rooms that know tensors.

@@ -134,8 +134,9 @@ fn a_report_on_disk_replaces_an_earlier_one_and_nothing_else() {
     assert!(at.join("figures/conv_weights-0.svg").exists());
     record.analyses.retain(|a| a.probe != "conv_weights");
     let again = rendered(&record);
-    let path = report::write(&again, &at).unwrap();
-    assert_eq!(std::fs::read_to_string(path).unwrap(), again.markdown);
+    let written = report::write(&again, &at).unwrap();
+    assert_eq!(written.kept, None, "nobody has touched it");
+    assert!(std::fs::read_to_string(&written.page).unwrap().starts_with(&again.markdown));
     let mut files: Vec<String> = again.figures.iter().map(|(file, _)| file.clone()).collect();
     files.push("mine.svg".into());
     files.sort();
@@ -144,6 +145,39 @@ fn a_report_on_disk_replaces_an_earlier_one_and_nothing_else() {
     left.sort();
     assert_eq!(left, files);
     assert!(at.join("notes.md").exists());
+}
+
+#[test]
+fn what_a_person_wrote_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let rendered = rendered(&record(Fate::Formed));
+    let page = folder.path().join("report.md");
+    std::fs::write(&page, "# Mine\n").unwrap();
+    let kept = report::write(&rendered, folder.path()).unwrap().kept.unwrap();
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "# Mine\n");
+    assert_eq!(report::write(&rendered, folder.path()).unwrap().kept, None);
+    let edited = std::fs::read_to_string(&page).unwrap().replacen("Found", "FOUND", 1);
+    std::fs::write(&page, &edited).unwrap();
+    let kept = report::write(&rendered, folder.path()).unwrap().kept.unwrap();
+    assert!(kept.ends_with("report.kept-2.md"));
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), edited);
+}
+
+#[test]
+fn a_folder_of_templates_overrides_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let folders = [folder.path().to_path_buf()];
+    assert_eq!(Template::among("report", &folders).unwrap(), Template::default());
+    write("head.md", "Run {{ name }}.\n");
+    write("report.md", "{% include \"head.md\" %}{{ verdict.outcome }}\n");
+    let own = Template::among("report", &folders).unwrap();
+    let said = report::render(&record(Fate::Formed), &own).unwrap().markdown;
+    assert_eq!(said, "Run conv_attn.\nfound\n");
+    write("report.md", "\n{{ verdcit }}\n");
+    let wrong = Template::among("report", &folders).unwrap().check().unwrap_err().to_string();
+    assert!(wrong.contains("report.md:2: there is no variable `verdcit`"), "{wrong}");
+    assert!(wrong.contains("the variables that exist: name, description, verdict"), "{wrong}");
 }
 
 /// Writes everything to `target/look` for a person to look at.

@@ -1,11 +1,12 @@
 //! `indhead check`: what is wrong with specs, and nothing else.
 
-use super::planning::{plan_spec, refuse};
-use super::{Failure, Outcome, console, progress};
+use super::planning::{plan_text, read_spec, refuse};
+use super::{Failure, Outcome, console, progress, sweep};
 use crate::dataset;
 use crate::error::Error;
 use crate::files::cache_folder;
 use crate::probes::check_texts;
+use crate::spec::Spec;
 use std::path::PathBuf;
 
 /// What can be said on the command line.
@@ -25,7 +26,7 @@ pub fn check(arguments: Arguments) -> Outcome {
     let mut failed = None;
     for path in &arguments.specs {
         match check_one(path, &arguments.sets) {
-            Ok(()) => console::out(&format!("{}: ok\n", path.display())),
+            Ok(said) => console::out(&format!("{}: {said}\n", path.display())),
             Err(Failure::Usage(words)) => wrong.push(words),
             Err(Failure::World(error)) => {
                 console::note(&format!("{}: {error}", path.display()));
@@ -41,8 +42,16 @@ pub fn check(arguments: Arguments) -> Outcome {
     }
 }
 
-fn check_one(path: &std::path::Path, sets: &[String]) -> Outcome {
-    let mut ready = plan_spec(path, sets)?;
+/// What is to say of a spec that is right.
+fn check_one(path: &std::path::Path, sets: &[String]) -> Result<String, Failure> {
+    let bytes = read_spec(path)?;
+    let spec = Spec::parse(path, &bytes, sets);
+    if !spec.sweep.is_empty() {
+        let members = sweep::plan_members(&spec, path)?;
+        sweep::check_members(&members, false)?;
+        return Ok(format!("ok, a sweep of {} runs", members.len()));
+    }
+    let mut ready = plan_text(path, bytes, sets)?;
     // Whether a text fits is known only to the tokenizer, which a dataset may have to teach first.
     if ready.plan.analyses.iter().any(|a| a.config.contains_key("text")) {
         let mut preparing = progress::Preparing::new(false);
@@ -51,5 +60,5 @@ fn check_one(path: &std::path::Path, sets: &[String]) -> Outcome {
         preparing.finish();
         check_texts(&ready.plan, &opened?, &mut ready.findings);
     }
-    if ready.findings.failed() { Err(refuse(&ready.findings)) } else { Ok(()) }
+    if ready.findings.failed() { Err(refuse(&ready.findings)) } else { Ok("ok".into()) }
 }

@@ -141,6 +141,8 @@ fn map_of(strings: &[String], kept: &Kept) -> Analysis {
         id: "attention_map".into(),
         definition: String::new(),
         parameters: toml::Table::new(),
+        version: 1,
+        measured_on: String::new(),
         tables: tables(strings, patterns).into(),
     }
 }

@@ -1,7 +1,9 @@
 //! The commands. Only they print: data to stdout, progress and warnings to stderr.
 
+mod analyses;
 mod bench;
 mod check;
+mod compare;
 mod console;
 mod device;
 mod diff;
@@ -11,6 +13,7 @@ mod progress;
 mod provenance;
 mod report;
 mod run;
+mod sweep;
 mod watcher;
 
 use crate::error::Error;
@@ -28,7 +31,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Plan, train, probe and report an experiment
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Render a run's report again, from its directory
     Report(report::Arguments),
     /// Say what is wrong with specs, without running them
@@ -39,6 +42,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Time a spec's training steps, and say where the time goes
     Bench(bench::Arguments),
+    /// One report over many runs: curves, verdicts, what differs
+    Compare(compare::Arguments),
 }
 
 /// Why a command did not end well; each has its exit code.
@@ -69,12 +74,13 @@ pub fn main() -> ExitCode {
     // well.
     let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let outcome = match Arguments::parse().command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(*arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Diff(arguments) => diff::diff(arguments),
         Command::Bench(arguments) => bench::bench(arguments),
+        Command::Compare(arguments) => compare::compare(arguments),
     };
     let (code, words) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,

@@ -23,28 +23,48 @@ pub struct Ready {
 /// # Errors
 /// Every mistake in it, rendered.
 pub fn plan_spec(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::Usage(unreadable(path, &error)))?;
-    plan_text(path, bytes, sets)
+    plan_text(path, read_spec(path)?, sets)
+}
+
+/// The bytes of a spec.
+///
+/// # Errors
+/// That there is none, with the nearest name.
+pub fn read_spec(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::Usage(unreadable(path, &error)))
 }
 
 /// The same from bytes that are not a file: `path` only names them.
 pub fn plan_text(path: &Path, bytes: Vec<u8>, sets: &[String]) -> Result<Ready, Failure> {
     let spec = Spec::parse(path, &bytes, sets);
+    if !spec.sweep.is_empty() {
+        let (path, count) = (path.display(), spec.members().len());
+        return Err(Failure::Usage(format!(
+            "error: {path} is a sweep of {count} runs, and one is wanted here\n\
+             help: `indhead run` runs them; each then has its own spec.toml"
+        )));
+    }
+    let Planned { plan, findings } = resolve(spec, path);
+    let Some(plan) = plan else { return Err(refuse(&findings)) };
+    warn(&findings);
+    Ok(Ready { plan, findings, bytes })
+}
+
+/// A plan, or all that stands in its way.
+pub fn resolve(spec: Spec, path: &Path) -> Planned {
     let stem = path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
     let Planned { plan, mut findings } = plan::plan(spec, &language(), EVIDENCE, &stem);
-    match plan {
-        Some(plan) => {
-            let template = Template::find(&plan.report.template, Path::new(""));
-            if let Err(error) = template.and_then(|template| template.check()) {
-                findings.error("report.template", error.to_string(), "mend the template, or use \"report\"");
-                return Err(refuse(&findings));
-            }
-            if !findings.diagnostics.is_empty() {
-                console::note(&render(&findings.diagnostics, &findings.sources, console::colours()));
-            }
-            Ok(Ready { plan, findings, bytes })
-        }
-        None => Err(refuse(&findings)),
+    let template = plan.as_ref().map(|plan| Template::find(&plan.report.template, Path::new("")));
+    if let Some(Err(error)) = template.map(|found| found.and_then(|template| template.check())) {
+        findings.error("report.template", error.to_string(), "mend the template, or use \"report\"");
+    }
+    Planned { plan: plan.filter(|_| !findings.failed()), findings }
+}
+
+/// What there is to beware of.
+pub fn warn(findings: &Findings) {
+    if !findings.diagnostics.is_empty() {
+        console::note(&render(&findings.diagnostics, &findings.sources, console::colours()));
     }
 }
 

@@ -1,15 +1,14 @@
 //! `indhead report`: a run's report again, from its directory.
 
-use super::planning::{Ready, plan_spec, refuse};
-use super::{Failure, Outcome, console, device, progress};
-use crate::dataset::Dataset;
+use super::analyses::Measuring;
+use super::compare::folder_name;
+use super::planning::{Ready, plan_spec};
+use super::{Failure, Outcome, console};
 use crate::diff::{self, Subject as Compared};
 use crate::error::{Error, Result};
-use crate::files::cache_folder;
 use crate::plan::Plan;
-use crate::probes::{Observer, check_texts, verdict};
-use crate::record::RunDirectory;
 use crate::record::directory::run_of;
+use crate::record::{Record, RunDirectory};
 use crate::report as pages;
 use std::path::{Path, PathBuf};
 
@@ -25,26 +24,50 @@ pub struct Arguments {
     /// Run the probes again on the saved checkpoints
     #[arg(long)]
     recompute: bool,
-    /// Take the analyses of this edited spec, from the saved checkpoints
+    /// Take the analyses of this edited spec, from the saved checkpoints; the run keeps its own
     #[arg(long, value_name = "SPEC")]
     spec: Option<PathBuf>,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// How a report looks.
+#[derive(Debug, clap::Args)]
+pub struct Form {
+    /// A folder of templates, which override the built-in ones by name: `report.md`
+    #[arg(long, value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+    /// Also write report.html, one self-contained page with attention maps to point at
+    #[arg(long)]
+    pub html: bool,
 }
 
 /// Renders every run's report.
 pub fn report(arguments: Arguments) -> Outcome {
+    arguments.form.check()?;
     for path in &arguments.runs {
         let run = run_of(path);
-        let record = run.record()?;
+        let mut record = run.record()?;
         if let Some(spec) = &arguments.spec {
-            reanalyse(&run, plan_spec(spec, &[])?)?;
-        } else if arguments.recompute || record.verdict.is_none() {
-            let plan = saved_plan(&run)?;
-            analyse(&plan, &run)?;
+            record = reanalyse(&run, record, plan_spec(spec, &[])?, spec, arguments.recompute)?;
+        } else {
+            match saved_plan(&run) {
+                Ok(plan) => own(&run, &plan, arguments.recompute)?,
+                Err(error) if arguments.recompute || record.verdict.is_none() => return Err(error.into()),
+                Err(error) => console::note(&format!("warning: {error}; it is told as it was measured")),
+            }
+            record = run.record()?;
         }
-        let path = render_run(&run, &arguments.reports)?;
-        console::out(&closing_words(&run, &path)?);
+        let page = render(&run, &record, &arguments.reports, &arguments.form)?;
+        console::out(&closing_words(&record, &page));
     }
     Ok(())
+}
+
+/// The run's own analyses, measured where they are not known.
+fn own(run: &RunDirectory, plan: &Plan, recompute: bool) -> Outcome {
+    let (view, findings) = (run, None);
+    Measuring { run, view, plan, findings, recompute, lenient: !recompute }.bring_up_to_date()
 }
 
 /// The plan a run was made by.
@@ -55,14 +78,18 @@ pub fn saved_plan(run: &RunDirectory) -> Result<Plan> {
     toml::from_str(&text).map_err(wrong)
 }
 
-/// Takes up the analyses of an edited spec; the weights must be what it asks for.
-fn reanalyse(run: &RunDirectory, ready: Ready) -> Outcome {
+/// The record of a run with the analyses of an edited spec, which are kept in a folder of the run
+/// beside its own; the weights must be what the spec asks for.
+fn reanalyse(
+    run: &RunDirectory,
+    record: Record,
+    ready: Ready,
+    spec: &Path,
+    recompute: bool,
+) -> std::result::Result<Record, Failure> {
     let Ready { mut plan, findings, bytes } = ready;
-    let named = |name: &str, plan: &Plan| Compared {
-        name: name.into(),
-        plan: toml::Table::try_from(plan).unwrap_or_default(),
-        record: None,
-    };
+    let named =
+        |name: &str, plan: &Plan| Compared::of_plan(name, toml::Table::try_from(plan).unwrap_or_default());
     let saved = saved_plan(run)?;
     plan.name.clone_from(&saved.name);
     plan.training.device.clone_from(&saved.training.device);
@@ -76,78 +103,91 @@ fn reanalyse(run: &RunDirectory, ready: Ready) -> Outcome {
         return Err(Failure::Usage(words));
     }
     plan.training = saved.training;
-    let dataset = open(&plan)?;
-    let mut found = findings.clone();
-    check_texts(&plan, dataset.tokenizer(), &mut found);
-    if found.failed() {
-        return Err(refuse(&found));
-    }
-    observe_all(&plan, run, &dataset)?;
-    run.write("spec.toml", &bytes)?;
-    run.write("plan.toml", plan.to_toml(Some(&findings)).as_bytes())?;
-    Ok(())
+    let stem = spec.file_stem().map_or("spec".into(), |stem| stem.to_string_lossy().into_owned());
+    let view = RunDirectory::at(run.file("reanalyses").join(stem));
+    let findings = Some(&findings);
+    Measuring { run, view: &view, plan: &plan, findings, recompute, lenient: false }.bring_up_to_date()?;
+    view.write("spec.toml", &bytes)?;
+    view.write("plan.toml", plan.to_toml(findings).as_bytes())?;
+    let Record { metrics, provenance, timings, .. } = record;
+    Ok(Record { metrics, provenance, timings, ..view.record()? })
 }
 
-fn analyse(plan: &Plan, run: &RunDirectory) -> Result<()> {
-    let dataset = open(plan)?;
-    observe_all(plan, run, &dataset)
-}
-
-fn open(plan: &Plan) -> Result<Dataset> {
-    let mut preparing = progress::Preparing::new(false);
-    let opened = Dataset::open(plan, &cache_folder(), &mut |event| preparing.show(event));
-    preparing.finish();
-    opened
-}
-
-fn observe_all(plan: &Plan, run: &RunDirectory, dataset: &Dataset) -> Result<()> {
-    if dataset.tokenizer().json() != run.read("tokenizer.json")? {
-        return Err(Error::message(format!(
-            "the dataset now gives another tokenizer than the run's {}: its checkpoints cannot be probed with it",
-            run.file("tokenizer.json").display()
-        )));
-    }
-    let planned = crate::training::checkpoint_steps(plan)?;
-    let mut observer = Observer::new(plan, dataset);
-    for step in run.checkpoints().into_iter().filter(|s| planned.contains(s)) {
-        let subject = (device::of(plan).load)(plan, run, step)?;
-        observer.observe(step, plan.tokens_at(step), &*subject)?;
-    }
-    write_analyses(plan, run, &observer)
-}
-
-/// Writes what was observed, and the verdict on it. Analyses the plan no longer has are removed.
-pub fn write_analyses(plan: &Plan, run: &RunDirectory, observer: &Observer<'_>) -> Result<()> {
-    let analyses = observer.analyses()?;
-    for analysis in &analyses {
-        run.write_json(&format!("analyses/{}.json", analysis.id), analysis)?;
-    }
-    for entry in run.file("analyses").read_dir().into_iter().flatten().flatten() {
-        let stem = entry.path().file_stem().map(|s| s.to_string_lossy().into_owned());
-        let known = stem.is_some_and(|s| s == "verdict" || analyses.iter().any(|a| a.id == s));
-        if !known {
-            std::fs::remove_file(entry.path()).map_err(Error::write(&entry.path()))?;
+impl Form {
+    /// Whether the folder of templates is there.
+    pub fn check(&self) -> Outcome {
+        match &self.templates {
+            Some(folder) if !folder.is_dir() => {
+                Err(Failure::Usage(format!("error: there is no folder of templates at {}", folder.display())))
+            }
+            _ => Ok(()),
         }
     }
-    let verdict = verdict::verdict(&analyses, &plan.verdict, plan.training.steps);
-    run.write_json("analyses/verdict.json", &verdict)
+
+    /// The template of a plan: among the folder's, then those kept in the run.
+    pub fn template(&self, named: &str, run: &RunDirectory) -> Result<pages::Template> {
+        let folders: Vec<PathBuf> = self.templates.iter().cloned().chain([run.file("templates")]).collect();
+        let found = pages::Template::among(named, &folders).and_then(|t| t.check().map(|()| t));
+        found.map_err(|error| Error::message(error.to_string()))
+    }
+
+    /// Keeps in the run what its report is made with and is not built in: a copy of the run on
+    /// another machine gives the same report.
+    pub fn keep(&self, named: &str, run: &RunDirectory) -> Result<()> {
+        let template = self.template(named, run)?;
+        for (name, source) in template.others() {
+            run.write(&format!("templates/{name}"), source.as_bytes())?;
+        }
+        let own = Path::new(named).file_name().filter(|_| !pages::template_names().contains(&named));
+        match own {
+            Some(own) => {
+                run.write(&format!("templates/{}", own.to_string_lossy()), template.source().as_bytes())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// Renders a run's report into its folder under `reports`; the path of the page.
-pub fn render_run(run: &RunDirectory, reports: &Path) -> Result<PathBuf> {
-    let record = run.record()?;
+pub fn render(run: &RunDirectory, record: &Record, reports: &Path, form: &Form) -> Result<PathBuf> {
     let words = |e: pages::ReportError| Error::message(e.to_string());
-    let named = record.plan.get("report").and_then(|r| r.get("template")).and_then(|t| t.as_str());
-    let template = pages::Template::find(named.unwrap_or("report"), Path::new("")).map_err(words)?;
-    let rendered = pages::render(&record, &template).map_err(words)?;
-    let folder = reports.join(&record.name);
-    pages::write(&rendered, &folder).map_err(words)?;
-    Ok(folder.join("report.md"))
+    let template = form.template(template_name(&record.plan), run)?;
+    let mut rendered = pages::render(record, &template).map_err(words)?;
+    if form.html {
+        rendered = rendered.with_html(record);
+    }
+    rendered.warnings.iter().for_each(|warning| console::note(&format!("warning: {warning}")));
+    let written = pages::write(&rendered, &reports.join(folder_of(run, record))).map_err(words)?;
+    say_kept(&written);
+    Ok(written.page)
+}
+
+/// The template that a plan names.
+pub fn template_name(plan: &toml::Table) -> &str {
+    plan.get("report").and_then(|r| r.get("template")).and_then(|t| t.as_str()).unwrap_or("report")
+}
+
+/// A person's words are not lost, and not silently moved either.
+pub fn say_kept(written: &pages::Written) {
+    if let Some(kept) = &written.kept {
+        let (page, kept) = (written.page.display(), kept.display());
+        console::note(&format!("warning: {page} was changed by hand: it is kept as {kept}"));
+    }
+}
+
+/// A run's report is called as the run is, and a copy's as the copy's folder.
+fn folder_of(run: &RunDirectory, record: &Record) -> PathBuf {
+    let path = run.path.canonicalize().unwrap_or_else(|_| run.path.clone());
+    if path.ends_with(&record.name) { PathBuf::from(&record.name) } else { folder_name(&path).into() }
 }
 
 /// The verdict in a line, and where the report is.
-pub fn closing_words(run: &RunDirectory, report: &Path) -> Result<String> {
-    let verdict = run.record()?.verdict;
-    let line = verdict.map_or("no verdict yet".into(), |v| format!("{}: {}", v.verdict.name(), v.summary));
-    Ok(format!("{line}\n{}\n", report.display()))
+pub fn closing_words(record: &Record, report: &Path) -> String {
+    let line = match &record.verdict {
+        Some(verdict) => format!("{}: {}", verdict.verdict.name(), verdict.summary),
+        None => "no verdict yet".into(),
+    };
+    let html = report.with_extension("html");
+    let html = if html.exists() { format!("{}\n", html.display()) } else { String::new() };
+    format!("{line}\n{}\n{html}", report.display())
 }

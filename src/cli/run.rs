@@ -1,8 +1,8 @@
 //! `indhead run`: plan, dataset, training, probes, report, in that order.
 
-use super::planning::{Ready, plan_spec, plan_text, refuse};
+use super::planning::{Ready, plan_text, read_spec, refuse};
 use super::watcher::Watcher;
-use super::{Failure, Outcome, console, device, progress, provenance, report};
+use super::{Failure, Outcome, analyses, console, device, progress, provenance, report, sweep};
 use crate::dataset::Dataset;
 use crate::diff::{self, Subject as Compared};
 use crate::error::{Error, Result};
@@ -10,6 +10,7 @@ use crate::files::cache_folder;
 use crate::plan::Plan;
 use crate::probes::{Observer, check_texts};
 use crate::record::RunDirectory;
+use crate::spec::Spec;
 use std::path::{Path, PathBuf};
 
 /// The spec that runs where none is given.
@@ -19,44 +20,80 @@ const QUICK: &str = include_str!("../../specs/quick.toml");
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The experiment file; without one, the built-in quick experiment
-    spec: Option<PathBuf>,
+    pub(super) spec: Option<PathBuf>,
     /// Replace a value: `--set training.tokens=1_000_000`, `--set architecture.blocks.1.n_heads=8`
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
+    pub(super) sets: Vec<String>,
     /// Name the run otherwise than the spec does
     #[arg(long, value_name = "NAME")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Where run directories are
     #[arg(long, value_name = "DIR", default_value = "runs")]
-    runs: PathBuf,
+    pub(super) runs: PathBuf,
     /// Where reports go
     #[arg(long, value_name = "DIR", default_value = "reports")]
-    reports: PathBuf,
+    pub(super) reports: PathBuf,
     /// Where to train: auto, cpu or cuda
     #[arg(long, value_name = "DEVICE")]
-    device: Option<String>,
+    pub(super) device: Option<String>,
     /// Go on from the newest checkpoint of a run that was interrupted
     #[arg(long, conflicts_with = "overwrite")]
-    resume: bool,
+    pub(super) resume: bool,
     /// Replace a run of the same name
     #[arg(long)]
-    overwrite: bool,
+    pub(super) overwrite: bool,
     /// Print no progress
     #[arg(long, short)]
-    quiet: bool,
+    pub(super) quiet: bool,
+    /// Of a sweep: how many members run at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+    /// Of a sweep: run only this member, counted from 0
+    #[arg(long, value_name = "I", conflicts_with = "jobs")]
+    member: Option<usize>,
+    #[command(flatten)]
+    pub(super) form: report::Form,
+}
+
+impl Arguments {
+    /// How many members of a sweep run at once.
+    pub(super) fn jobs(&self) -> usize {
+        usize::from(self.jobs)
+    }
 }
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> Outcome {
+    arguments.form.check()?;
     let mut sets = arguments.sets.clone();
     sets.extend(arguments.name.as_ref().map(|name| format!("name={name}")));
     sets.extend(arguments.device.as_ref().map(|device| format!("training.device={device}")));
-    let ready = match &arguments.spec {
-        Some(path) => plan_spec(path, &sets)?,
-        None => plan_text(Path::new("quick.toml"), QUICK.into(), &sets)?,
+    let (path, bytes) = match &arguments.spec {
+        Some(path) => (path.as_path(), read_spec(path)?),
+        None => (Path::new("quick.toml"), QUICK.into()),
     };
+    let spec = Spec::parse(path, &bytes, &sets);
+    match (spec.sweep.is_empty(), arguments.member) {
+        (true, None) => one(&arguments, plan_text(path, bytes, &sets)?),
+        (false, None) => sweep::run(&arguments, &spec, path),
+        (_, Some(index)) => {
+            let mut members = sweep::plan_members(&spec, path)?;
+            if index >= members.len() {
+                return Err(Failure::Usage(match members.len() {
+                    0 => format!("error: {} has no [sweep], and so no members", path.display()),
+                    n => format!("error: there is no member {index}: they count from 0 to {}", n - 1),
+                }));
+            }
+            one(&arguments, members.swap_remove(index).ready)
+        }
+    }
+}
+
+/// Runs one experiment.
+fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     let run = RunDirectory::at(arguments.runs.join(&ready.plan.name));
-    let resume = may_start(&arguments, &ready.plan, &run)?;
+    let resume = may_start(arguments, &ready.plan, &run)?;
+    arguments.form.template(&ready.plan.report.template, &run)?;
 
     let mut preparing = progress::Preparing::new(arguments.quiet);
     let opened = Dataset::open(&ready.plan, &cache_folder(), &mut |event| preparing.show(event));
@@ -77,6 +114,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         run.write("plan.toml", plan.to_toml(Some(&findings)).as_bytes())?;
         run.write("spec.toml", &bytes)?;
         run.write("tokenizer.json", dataset.tokenizer().json())?;
+        arguments.form.keep(&plan.report.template, &run)?;
         let n_parameters = (devices.n_parameters)(&plan)?;
         run.write_json("provenance.json", &provenance::provenance(&plan, &dataset, n_parameters))?;
     }
@@ -84,15 +122,16 @@ pub fn run(arguments: Arguments) -> Outcome {
     let trained = (devices.train)(&plan, &dataset, &run, resume, &mut watcher);
     watcher.progress.finish();
     if let Err(Error::Interrupted) = trained {
-        return Err(Failure::Interrupted(go_on(&arguments, &run)));
+        return Err(Failure::Interrupted(go_on(&run)));
     }
     trained?;
     let Watcher { mut observer, clock, .. } = watcher;
     catch_up(&plan, &run, &mut observer)?;
-    report::write_analyses(&plan, &run, &observer)?;
+    analyses::write_observed(&plan, &run, &observer)?;
     run.write_json("done.json", &clock.summary())?;
-    let path = report::render_run(&run, &arguments.reports)?;
-    console::out(&report::closing_words(&run, &path)?);
+    let record = run.record()?;
+    let page = report::render(&run, &record, &arguments.reports, &arguments.form)?;
+    console::out(&report::closing_words(&record, &page));
     Ok(())
 }
 
@@ -124,17 +163,19 @@ fn may_start(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> std::res
              help: {resume}`--overwrite` replaces it, `--name` starts another"
         )));
     }
-    let named = |name: &str, plan| Compared { name: name.into(), plan, record: None };
-    let old = named("the run", run.record()?.plan);
-    let new = named("the spec", toml::Table::try_from(plan).unwrap_or_default());
-    let subjects = [old, new];
-    let mut differences = diff::compare(&subjects, false);
-    if !differences.is_empty() {
-        differences.outcomes.clear();
-        let table = diff::to_text(&subjects, &differences);
-        return Err(Failure::Usage(format!("error: {path} was started from another plan\n\n{table}")));
+    match other_plan(run, plan)? {
+        None => Ok(true),
+        Some(table) => Err(Failure::Usage(format!("error: {path} was started from another plan\n\n{table}"))),
     }
-    Ok(true)
+}
+
+/// How a run's own plan differs from this one, if it does.
+pub(super) fn other_plan(run: &RunDirectory, plan: &Plan) -> Result<Option<String>> {
+    let old = Compared::of_plan("the run", run.record()?.plan);
+    let new = Compared::of_plan("the spec", toml::Table::try_from(plan).unwrap_or_default());
+    let subjects = [old, new];
+    let differences = diff::compare(&subjects, false);
+    Ok((!differences.is_empty()).then(|| diff::to_text(&subjects, &differences)))
 }
 
 /// Probes the checkpoints that were saved before this process started.
@@ -148,14 +189,15 @@ fn catch_up(plan: &Plan, run: &RunDirectory, observer: &mut Observer<'_>) -> Res
     Ok(())
 }
 
-fn go_on(arguments: &Arguments, run: &RunDirectory) -> String {
+fn go_on(run: &RunDirectory) -> String {
     let step = run.checkpoints().last().copied().unwrap_or(0);
-    let again: Vec<String> = std::env::args()
-        .filter(|a| a != "--overwrite" && a != "--resume")
-        .map(|a| shell_quoted(&a))
-        .collect();
-    debug_assert!(!again.is_empty() || arguments.spec.is_none());
-    format!("interrupted: the state after step {step} is saved\ngo on with: {} --resume", again.join(" "))
+    format!("interrupted: the state after step {step} is saved\ngo on with: {} --resume", command_line())
+}
+
+/// What was typed, but for how to begin.
+pub(super) fn command_line() -> String {
+    let arguments = std::env::args().filter(|a| a != "--overwrite" && a != "--resume");
+    arguments.map(|a| shell_quoted(&a)).collect::<Vec<_>>().join(" ")
 }
 
 /// An argument as a shell takes it.

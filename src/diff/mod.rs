@@ -1,7 +1,14 @@
 //! What differs between runs: in configuration, and in outcome. Only files are read.
 
-use crate::record::Record;
-use toml::{Table, Value};
+mod align;
+mod export;
+mod merge;
+mod outcomes;
+
+pub use export::{to_json, to_markdown, to_text};
+
+use crate::record::{Origins, Record, origins};
+use toml::Table;
 
 /// Tables whose keys change neither the weights nor the data.
 const COSMETIC: &[&str] = &[
@@ -21,17 +28,32 @@ pub struct Subject {
     pub name: String,
     /// Its resolved plan.
     pub plan: Table,
+    /// Where each value of the plan comes from, as far as is known.
+    pub origins: Origins,
     /// What came of it, if it ran.
     pub record: Option<Record>,
+}
+
+/// What is shown of one subject.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// In words.
+    pub text: String,
+    /// As data.
+    pub value: serde_json::Value,
+    /// `default`, a file and line, or `--set`.
+    pub origin: Option<String>,
 }
 
 /// A key, or an outcome, and its value in each subject; `None` where it has none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
-    /// The dotted key, or the outcome's name.
-    pub key: String,
+    /// The table the key is in; empty for the top level and for outcomes.
+    pub table: String,
+    /// The key, or the outcome's name.
+    pub name: String,
     /// The value in each subject.
-    pub values: Vec<Option<String>>,
+    pub values: Vec<Option<Shown>>,
 }
 
 /// All that differs.
@@ -39,184 +61,178 @@ pub struct Difference {
 pub struct Differences {
     /// Keys that change the weights or the data.
     pub results: Vec<Difference>,
+    /// Keys nobody wrote, whose defaults follow from those that differ.
+    pub follows: Vec<Difference>,
     /// Keys that change how a run is watched or told.
     pub cosmetic: Vec<Difference>,
-    /// Outcomes, side by side; empty unless two subjects ran.
+    /// Where the runs were made, and the digests of what they read.
+    pub provenance: Vec<Difference>,
+    /// Outcomes, side by side; empty where nothing ran.
     pub outcomes: Vec<Difference>,
 }
 
-impl Differences {
-    /// Whether the configurations are the same.
-    pub fn is_empty(&self) -> bool {
-        self.results.is_empty() && self.cosmetic.is_empty()
+impl Subject {
+    /// A plan, without origins or outcomes.
+    pub fn of_plan(name: &str, plan: Table) -> Self {
+        Subject { name: name.into(), plan, origins: Origins::new(), record: None }
     }
+
+    /// A plan as it is printed, with the origins beside its values.
+    pub fn of_text(name: &str, plan: &str) -> Self {
+        let table = toml::from_str(plan).unwrap_or_default();
+        Subject { origins: origins(plan), ..Subject::of_plan(name, table) }
+    }
+}
+
+impl Difference {
+    /// The whole dotted key.
+    pub fn key(&self) -> String {
+        if self.table.is_empty() { self.name.clone() } else { format!("{}.{}", self.table, self.name) }
+    }
+
+    /// Whether every subject has the same value.
+    pub fn is_equal(&self) -> bool {
+        let value = |shown: &Option<Shown>| shown.as_ref().map(|s| s.text.clone());
+        self.values.windows(2).all(|pair| value(&pair[0]) == value(&pair[1]))
+    }
+
+    /// Whether it changes neither the weights nor the data.
+    fn is_cosmetic(&self) -> bool {
+        let key = self.key();
+        let under = |table: &&str| {
+            key == **table || key.strip_prefix(*table).is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        COSMETIC.iter().any(under)
+    }
+
+    /// Whether nobody wrote any of the values.
+    fn is_default(&self) -> bool {
+        self.values.iter().flatten().all(|shown| shown.origin.as_deref() == Some("default"))
+    }
+}
+
+impl Differences {
+    /// Whether the configurations are the same, and the data they were read with.
+    pub fn is_empty(&self) -> bool {
+        let other_data = |d: &Difference| d.name.ends_with("digest") && !all_known_equal(d);
+        let differing = |rows: &[Difference]| rows.iter().any(|d| !d.is_equal());
+        !differing(&self.results)
+            && !differing(&self.follows)
+            && !differing(&self.cosmetic)
+            && !self.provenance.iter().any(other_data)
+    }
+}
+
+/// Whether all that ran agree: a spec has no provenance.
+fn all_known_equal(difference: &Difference) -> bool {
+    let known: Vec<&Shown> = difference.values.iter().flatten().collect();
+    known.windows(2).all(|pair| pair[0].text == pair[1].text)
 }
 
 /// Compares two or more subjects; with `all`, equal keys too.
 pub fn compare(subjects: &[Subject], all: bool) -> Differences {
-    let flat: Vec<Vec<(String, String)>> = subjects.iter().map(|s| flatten(&s.plan)).collect();
-    let mut keys: Vec<&String> = Vec::new();
-    for (key, _) in flat.iter().flatten() {
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
     let mut found = Differences::default();
-    for key in keys {
-        let value = |of: &Vec<(String, String)>| of.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
-        let values: Vec<Option<String>> = flat.iter().map(value).collect();
-        if !all && values.windows(2).all(|pair| pair[0] == pair[1]) {
-            continue;
-        }
-        let difference = Difference { key: key.clone(), values };
-        let under =
-            |table: &str| key == table || key.strip_prefix(table).is_some_and(|r| r.starts_with(['.', '[']));
-        match COSMETIC.iter().any(|t| under(t)) {
-            true => found.cosmetic.push(difference),
-            false => found.results.push(difference),
+    let rows = budget(merge::merge(subjects)).into_iter();
+    for row in rows.filter(|row| all || !row.is_equal()) {
+        // A run that does not say its name has its file's, which follows from no key.
+        let follows = !row.is_equal() && row.is_default() && row.key() != "name";
+        match (follows, row.is_cosmetic()) {
+            (true, _) => found.follows.push(row),
+            (false, true) => found.cosmetic.push(row),
+            (false, false) => found.results.push(row),
         }
     }
-    found.outcomes = outcomes(subjects);
+    // Two versions of the program may have other defaults, which then follow from nothing.
+    if found.results.iter().chain(&found.cosmetic).all(Difference::is_equal) {
+        let (cosmetic, results): (Vec<_>, Vec<_>) =
+            found.follows.drain(..).partition(Difference::is_cosmetic);
+        found.cosmetic.extend(cosmetic);
+        found.results.extend(results);
+    }
+    let ran = subjects.iter().filter(|s| s.record.is_some()).count();
+    if ran > 0 {
+        found.outcomes = outcomes::outcomes(subjects);
+    }
+    if ran > 1 {
+        let differs = |d: &Difference| all || !all_known_equal(d);
+        found.provenance = outcomes::provenance(subjects).into_iter().filter(differs).collect();
+    }
     found
 }
 
-/// `(dotted key, value)` of every leaf. Analyses go by their id, so that one more is one more.
-fn flatten(table: &Table) -> Vec<(String, String)> {
-    fn walk(value: &Value, path: &str, out: &mut Vec<(String, String)>) {
-        match value {
-            Value::Table(table) => {
-                for (key, value) in table {
-                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    walk(value, &path, out);
-                }
-            }
-            Value::Array(items) if items.iter().any(Value::is_table) => {
-                for (i, item) in items.iter().enumerate() {
-                    let id = item.get("id").and_then(Value::as_str).map(str::to_string);
-                    let index = id.unwrap_or_else(|| i.to_string());
-                    walk(item, &format!("{path}[{index}]"), out);
-                }
-            }
-            leaf => out.push((path.to_string(), leaf.to_string())),
-        }
-    }
-    let mut out = Vec::new();
-    walk(&Value::Table(table.clone()), "", &mut out);
-    out
-}
-
-fn outcomes(subjects: &[Subject]) -> Vec<Difference> {
-    if subjects.iter().filter(|s| s.record.is_some()).count() < 2 {
-        return Vec::new();
-    }
-    type Outcome = (&'static str, fn(&Record) -> Option<String>);
-    const OUTCOMES: &[Outcome] = &[
-        ("verdict", |r| Some(r.verdict.as_ref()?.verdict.name().to_string())),
-        ("induction heads", |r| {
-            let heads = &r.verdict.as_ref()?.induction_heads;
-            let names: Vec<String> = heads.iter().map(|h| format!("{}.{}", h.layer, h.head)).collect();
-            Some(if names.is_empty() { "none".into() } else { names.join(", ") })
-        }),
-        ("prefix matching (best head)", |r| {
-            let scores = r.verdict.as_ref()?.heads.numbers("prefix_matching");
-            scores.into_iter().reduce(f64::max).map(|x| format!("{x:.3}"))
-        }),
-        ("formed at tokens", |r| {
-            Some(r.verdict.as_ref()?.induction_heads.first()?.formed_at_tokens?.to_string())
-        }),
-        ("in-context-learning score (nats)", |r| {
-            last(r.analysis("in_context_learning")?.table("scores")?, "score")
-        }),
-        ("loss on second copy (nats)", |r| {
-            last(r.analysis("repeated_loss")?.table("losses")?, "second_copy")
-        }),
-        ("training loss (nats)", |r| last(&r.metrics, "loss")),
-        ("validation loss (nats)", |r| last(&r.metrics, "validation_loss")),
-        ("training seconds", |r| Some(format!("{:.0}", r.timings.get("training_seconds")?.as_f64()?))),
-    ];
-    let row = |(name, of): &Outcome| Difference {
-        key: name.to_string(),
-        values: subjects.iter().map(|s| of(s.record.as_ref()?)).collect(),
+/// A training that was given as `tokens` is compared by its tokens: its steps depend on the batch.
+fn budget(mut rows: Vec<Difference>) -> Vec<Difference> {
+    let Some(at) = rows.iter().position(|row| row.key() == "training.steps") else { return rows };
+    let tokens = |shown: &Option<Shown>| {
+        let origin = shown.as_ref()?.origin.as_deref()?;
+        let (place, rest) = origin.split_once(" (tokens = ")?;
+        let written: i64 = rest.strip_suffix(')')?.replace('_', "").parse().ok()?;
+        Some(Shown { text: written.to_string(), value: written.into(), origin: Some(place.into()) })
     };
-    OUTCOMES.iter().map(row).filter(|d| d.values.iter().any(Option::is_some)).collect()
-}
-
-fn last(table: &crate::record::Table, column: &str) -> Option<String> {
-    table.numbers(column).into_iter().rfind(|x| x.is_finite()).map(|x| format!("{x:.4}"))
-}
-
-/// The differences as text: a table a section, one column a subject.
-pub fn to_text(subjects: &[Subject], differences: &Differences) -> String {
-    let names: Vec<String> = subjects.iter().map(|s| s.name.clone()).collect();
-    let sections = [
-        ("changes results", &differences.results),
-        ("changes how it is watched and told", &differences.cosmetic),
-        ("outcomes", &differences.outcomes),
-    ];
-    let mut out = String::new();
-    for (title, rows) in sections.into_iter().filter(|(_, rows)| !rows.is_empty()) {
-        if !out.is_empty() {
-            out.push('\n');
+    let budgets: Vec<Option<Shown>> = rows[at].values.iter().map(tokens).collect();
+    if budgets.iter().all(Option::is_some) {
+        let row = Difference { name: "tokens".into(), values: budgets, ..rows[at].clone() };
+        for shown in rows[at].values.iter_mut().flatten() {
+            shown.origin = Some("default".into());
         }
-        let header: Vec<String> = std::iter::once(title.to_string()).chain(names.iter().cloned()).collect();
-        let cell = |value: &Option<String>| value.clone().unwrap_or_else(|| "–".into());
-        let line = |d: &Difference| std::iter::once(d.key.clone()).chain(d.values.iter().map(cell)).collect();
-        let lines: Vec<Vec<String>> = std::iter::once(header).chain(rows.iter().map(line)).collect();
-        out.push_str(&aligned(&lines));
-    }
-    if out.is_empty() {
-        out.push_str("no differences\n");
-    }
-    out
-}
-
-fn aligned(lines: &[Vec<String>]) -> String {
-    let columns = lines.first().map_or(0, Vec::len);
-    let width = |c: usize| lines.iter().map(|l| l[c].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut out = String::new();
-    for (i, line) in lines.iter().enumerate() {
-        let cells: Vec<String> =
-            line.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}", w = *w)).collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-        if i == 0 {
-            out.push_str(&"─".repeat(widths.iter().sum::<usize>() + 2 * (columns.max(1) - 1)));
-            out.push('\n');
+        match row.is_equal() {
+            true => rows.insert(at, row),
+            false => rows[at] = row,
         }
     }
-    out
+    rows
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn subject(name: &str, plan: &str) -> Subject {
-        Subject { name: name.into(), plan: toml::from_str(plan).unwrap(), record: None }
+    fn keys(rows: &[Difference]) -> Vec<String> {
+        rows.iter().map(Difference::key).collect()
     }
 
     #[test]
     fn only_what_differs_and_by_what_it_changes() {
-        let a = subject(
+        let a = Subject::of_text(
             "a",
             "name = \"a\"\nseed = 0\n[training]\nsteps = 5\n[[architecture.blocks]]\nkind = \"conv1d\"",
         );
-        let b = subject(
+        let b = Subject::of_text(
             "b",
             "name = \"b\"\nseed = 1\n[training]\nsteps = 5\n[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2",
         );
         let found = compare(&[a, b], false);
-        let keys: Vec<&str> = found.results.iter().map(|d| d.key.as_str()).collect();
-        assert_eq!(keys, ["seed", "architecture.blocks[0].kind", "architecture.blocks[0].n_heads"]);
-        assert_eq!(found.cosmetic.len(), 1);
-        assert_eq!(found.results[2].values, [None, Some("2".into())]);
+        let wanted = ["seed", "architecture.blocks[0].kind", "architecture.blocks[0].n_heads"];
+        assert_eq!(keys(&found.results), wanted);
+        assert_eq!(keys(&found.cosmetic), ["name"]);
+        let n_heads: Vec<Option<&str>> =
+            found.results[2].values.iter().map(|v| v.as_ref().map(|s| s.text.as_str())).collect();
+        assert_eq!(n_heads, [None, Some("2")]);
     }
 
     #[test]
     fn the_same_twice_is_no_difference() {
-        let a = subject("a", "seed = 3\n[[analyses]]\nid = \"x\"");
+        let a = Subject::of_text("a", "seed = 3\n[[analyses]]\nid = \"x\"");
         assert!(compare(&[a.clone(), a.clone()], false).is_empty());
-        assert_eq!(compare(&[a.clone(), a], true).results.len(), 1);
+        let all = compare(&[a.clone(), a], true);
+        assert_eq!(all.results.len(), 1);
+        assert!(all.is_empty());
+    }
+
+    #[test]
+    fn a_budget_of_tokens_is_compared_by_its_tokens() {
+        let plan = |batch: u32, steps: u32, tokens: &str| {
+            let text = format!(
+                "[training]\nsteps = {steps}  # x:3 (tokens = {tokens})\nbatch_size = {batch}  # x:4\n"
+            );
+            Subject::of_text("x", &text)
+        };
+        let found = compare(&[plan(16, 100, "1_000"), plan(32, 50, "1000")], false);
+        assert_eq!(
+            (keys(&found.results), keys(&found.follows)),
+            (vec!["training.batch_size".to_string()], vec!["training.steps".to_string()])
+        );
+        let found = compare(&[plan(16, 100, "1_000"), plan(16, 200, "2_000")], false);
+        assert_eq!(keys(&found.results), ["training.tokens"]);
     }
 }

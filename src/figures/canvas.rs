@@ -75,6 +75,7 @@ enum Shape {
     Line(Vec<(f64, f64)>, f64, Colour, f64),
     Dashes(Vec<(f64, f64)>, f64, Colour),
     Rect([f64; 4], Colour),
+    Area(Vec<(f64, f64)>, Colour, f64),
     Dot(f64, f64, f64, Colour),
     Text(f64, f64, String, Type),
 }
@@ -120,6 +121,13 @@ impl Canvas {
     /// A filled rectangle.
     pub fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, colour: Colour) {
         self.shapes.push(Shape::Rect([x, y, width, height], colour));
+    }
+
+    /// A filled shape that lets through what lies under it.
+    pub fn area(&mut self, corners: &[(f64, f64)], colour: Colour, opacity: f64) {
+        if corners.len() > 2 {
+            self.shapes.push(Shape::Area(corners.to_vec(), colour, opacity));
+        }
     }
 
     /// The outline of a rectangle.
@@ -189,6 +197,9 @@ fn draw(backend: &mut SVGBackend, shape: &Shape) -> Result<(), FigureError> {
         Shape::Rect([x, y, w, h], colour) => {
             let (from, to) = (fine(&(*x, *y)), fine(&(x + w, y + h)));
             backend.draw_rect(from, to, &style(*colour, 1.0, 1.0), true)
+        }
+        Shape::Area(corners, colour, opacity) => {
+            backend.fill_polygon(corners.iter().map(fine), &style(*colour, *opacity, 1.0))
         }
         Shape::Dot(x, y, radius, colour) => {
             let radius = unit(*radius).max(1) as u32;

@@ -29,13 +29,15 @@ pub struct Series {
     pub opacity: f64,
     /// Whether its points are shown.
     pub dots: bool,
+    /// Where it could have been: least and greatest value at some places, from left to right.
+    pub band: Vec<(f64, f64, f64)>,
 }
 
 impl Series {
     /// A named line in full colour.
     pub fn new(label: &str, colour: Colour, points: Points) -> Self {
         let label = Some(label.to_string());
-        Series { label, colour, points, width: 1.8, opacity: 1.0, dots: false }
+        Series { label, colour, points, width: 1.8, opacity: 1.0, dots: false, band: Vec::new() }
     }
 
     /// A line through measurements, shown as dots where they are few.

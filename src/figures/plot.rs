@@ -45,6 +45,13 @@ impl Plot {
             }
         }
         for series in &chart.series {
+            let there = |&&(at, lo, hi): &&(f64, f64, f64)| drawable(at) && drawable(lo) && drawable(hi);
+            let band: Vec<_> = series.band.iter().filter(there).collect();
+            let upper = band.iter().map(|(at, _, hi)| (x(*at), y(*hi)));
+            let lower = band.iter().rev().map(|(at, lo, _)| (x(*at), y(*lo)));
+            canvas.area(&upper.chain(lower).collect::<Vec<_>>(), series.colour, 0.18);
+        }
+        for series in &chart.series {
             let apart = |&(a, b): &(f64, f64)| !drawable(a) || !drawable(b);
             for piece in series.points.split(apart) {
                 let piece: Vec<_> = piece.iter().map(|&(a, b)| (x(a), y(b))).collect();

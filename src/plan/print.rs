@@ -25,7 +25,7 @@ fn section(table: &Table, path: &str, header: &str, findings: Option<&Findings>,
     };
     for (key, value) in table.iter().filter(|(_, v)| !is_section(v)) {
         let line = format!("{} = {}", quoted(key), written(value));
-        let origin = |f: &Findings| f.places.origin(&join(path, key), &f.sources);
+        let origin = |f: &Findings| origin(f, &join(path, key));
         let comment = findings.map(origin).map_or(String::new(), |o| format!("  # {o}"));
         // Writing to a String cannot fail.
         let _ =
@@ -47,6 +47,18 @@ fn section(table: &Table, path: &str, header: &str, findings: Option<&Findings>,
                 }
             }
             _ => {}
+        }
+    }
+}
+
+/// Where a value comes from; of the steps that a budget of tokens becomes, the budget as well.
+fn origin(findings: &Findings, path: &str) -> String {
+    let sources = &findings.sources;
+    match findings.places.value("training.tokens").filter(|_| path == "training.steps") {
+        None => findings.places.origin(path, sources),
+        Some(span) => {
+            let written = sources.of(span).text.get(span.range.clone()).unwrap_or_default();
+            format!("{} (tokens = {written})", findings.places.origin("training.tokens", sources))
         }
     }
 }

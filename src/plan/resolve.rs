@@ -30,7 +30,7 @@ pub struct Evidence {
 
 /// Resolves a spec. `default_name` names it if it does not name itself.
 pub fn plan(spec: Spec, language: &Language, evidence: &[Evidence], default_name: &str) -> Planned {
-    let Spec { root, mut findings } = spec;
+    let Spec { root, mut findings, .. } = spec;
     let mut read = read(&root, language, &mut findings);
     let mut resolver = Resolver { language, findings: &mut findings };
     resolver.resolve(&mut read, evidence, default_name);

@@ -9,6 +9,7 @@ use crate::spec::{Checking, Kind, Trait};
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
+    version: 1,
     kind: Kind {
         name: "ablation",
         doc: "Each head's result is replaced by zero, one head at a time, all else as it was: the \

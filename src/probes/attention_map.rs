@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
+    version: 1,
     kind: Kind {
         name: "attention_map",
         doc: "The attention pattern of one or more heads over a text, after a start token. \

@@ -9,6 +9,7 @@ use crate::spec::{Kind, Trait};
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
+    version: 1,
     kind: Kind {
         name: "conv_weights",
         doc: "The kernel's Frobenius norm by offset (0 is the current token, 1 the one before), the \

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
+    version: 1,
     kind: Kind {
         name: "in_context_learning",
         doc: "Olsson et al. 2022: the loss of the 500th token minus the loss of the 50th, of 512, \

@@ -45,10 +45,18 @@ pub const KINDS: &[&ProbeKind] = &[
 /// A kind of probe.
 #[derive(Debug)]
 pub struct ProbeKind {
+    /// Raised whenever it measures otherwise than before: what an earlier version measured is then
+    /// measured again.
+    pub version: u32,
     /// Name, documentation (formula, source, erratum), keys, checks.
     pub kind: Kind,
     /// Measures a model at one checkpoint.
     pub measure: fn(&Context<'_>) -> Result<Vec<Table>>,
+}
+
+/// The version of a probe, if there is such a probe.
+pub fn version(probe: &str) -> Option<u32> {
+    KINDS.iter().find(|kind| kind.kind.name == probe).map(|kind| kind.version)
 }
 
 /// What a probe may show a model.

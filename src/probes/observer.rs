@@ -75,6 +75,8 @@ impl<'a> Observer<'a> {
                 id: planned.id.clone(),
                 definition: find(&planned.probe)?.kind.doc.to_string(),
                 parameters: planned.config.clone(),
+                version: find(&planned.probe)?.version,
+                measured_on: String::new(),
                 tables,
             })
         };

@@ -12,6 +12,7 @@ const OFFSETS: std::ops::RangeInclusive<usize> = 0..=4;
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
+    version: 1,
     kind: Kind {
         name: "offset_profile",
         doc: "The sequences of prefix_matching (Olsson et al. 2022): mean attention mass at every \

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
+    version: 1,
     kind: Kind {
         name: "prefix_matching",
         doc: "Olsson et al. 2022, appendix: 25 distinct random tokens (the most and least common \

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
+    version: 1,
     kind: Kind {
         name: "previous_token",
         doc: "Mean attention from every position to the one before it (Elhage et al. 2021), on \

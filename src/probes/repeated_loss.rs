@@ -8,6 +8,7 @@ use crate::spec::{Checking, Kind};
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
+    version: 1,
     kind: Kind {
         name: "repeated_loss",
         doc: "Mean next-token loss on the first and on the second half of [BOS, s, s], nats, and \

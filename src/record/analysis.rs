@@ -16,6 +16,12 @@ pub struct Analysis {
     pub definition: String,
     /// Every parameter the probe ran with.
     pub parameters: toml::Table,
+    /// The version of the probe: another one may measure otherwise.
+    #[serde(default)]
+    pub version: u32,
+    /// Digest of the checkpoints that were measured; empty where they were none of a run.
+    #[serde(default)]
+    pub measured_on: String,
     /// What was measured.
     pub tables: Vec<Table>,
 }

@@ -126,6 +126,17 @@ impl RunDirectory {
         self.path.join("checkpoints").join(format!("{step:08}"))
     }
 
+    /// One digest of the models saved after these steps; `None` if one of them is not there.
+    pub fn checkpoints_digest(&self, steps: impl IntoIterator<Item = u64>) -> Option<String> {
+        let mut hasher = blake3::Hasher::new();
+        for step in steps {
+            let state: State = self.read_json(&format!("checkpoints/{step:08}/state.json")).ok()?;
+            let model = state.digests.get("model.safetensors")?;
+            hasher.update(format!("{step} {model}\n").as_bytes());
+        }
+        Some(hasher.finalize().to_hex()[..32].to_string())
+    }
+
     /// Saves a checkpoint: its folder appears whole, by one rename.
     ///
     /// # Errors

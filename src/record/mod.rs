@@ -2,10 +2,12 @@
 
 pub mod analysis;
 pub mod directory;
+pub mod origins;
 pub mod table;
 
 pub use analysis::{Analysis, Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Verdict};
 pub use directory::{Metrics, RunDirectory};
+pub use origins::{Origins, origins};
 pub use table::{Cell, Column, Table};
 
 /// Everything a report, figure or comparison may read of a run.

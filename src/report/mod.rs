@@ -13,12 +13,13 @@ pub mod context;
 pub mod escape;
 mod facts;
 mod heads;
+mod html;
 mod template;
 mod verdict;
 mod write;
 
 pub use template::{BUILT_IN, Template};
-pub use write::write;
+pub use write::{Written, write};
 
 /// A finished report, not yet on disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Rendered {
     pub figures: Vec<(String, String)>,
     /// Figures that could not be drawn, and why; the report says so too.
     pub warnings: Vec<String>,
+    /// `report.html`: the same in one page, where it is wanted.
+    pub html: Option<String>,
 }
 
 /// Why there is no report.
@@ -71,7 +74,15 @@ pub fn render(record: &Record, template: &Template) -> Result<Rendered, ReportEr
     let warnings = drawn.failures.iter().map(warning).collect();
     let file = |figure: figures::Figure| (context::file_name(&figure), figure.svg);
     let figures = drawn.figures.into_iter().map(file).collect();
-    Ok(Rendered { markdown, figures, warnings })
+    Ok(Rendered { markdown, figures, warnings, html: None })
+}
+
+impl Rendered {
+    /// Adds the report of that run as one self-contained page.
+    pub fn with_html(mut self, record: &Record) -> Self {
+        self.html = Some(html::page(record, &self.markdown, &self.figures));
+        self
+    }
 }
 
 /// The names of the built-in templates.

@@ -4,7 +4,7 @@ use super::ReportError;
 use super::context::{self, Context};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The built-in templates by name.
 pub static BUILT_IN: &[(&str, &str)] = &[("report", include_str!("../../assets/templates/report.md"))];
@@ -19,6 +19,8 @@ pub(super) fn names() -> Vec<&'static str> {
 pub struct Template {
     name: String,
     source: String,
+    /// Others in its folder, which it may include or extend, by the names of their files.
+    others: Vec<(String, String)>,
 }
 
 impl Default for Template {
@@ -32,7 +34,32 @@ impl Template {
     /// A template with a name for its mistakes.
     pub fn new(name: &str, source: &str) -> Self {
         let (name, source) = (name.to_string(), source.to_string());
-        Template { name, source }
+        Template { name, source, others: Vec::new() }
+    }
+
+    /// The template of that word among folders of templates, the first that has it: `<word>.md` for
+    /// a built-in name, which it overrides, or a file called as the path's. Without one, what
+    /// [`Template::find`] finds.
+    pub fn among(word: &str, folders: &[PathBuf]) -> Result<Self, ReportError> {
+        let built_in = names().contains(&word);
+        let own = if built_in { None } else { Template::find(word, Path::new("")).ok() };
+        let file = match built_in {
+            true => Path::new(word).with_extension("md"),
+            false => Path::new(word).file_name().unwrap_or_default().into(),
+        };
+        let read = |folder: &PathBuf| {
+            let path = folder.join(&file);
+            std::fs::read_to_string(&path)
+                .ok()
+                .map(|source| Template::new(&path.display().to_string(), &source))
+        };
+        let overriding = folders.iter().find_map(read);
+        let mut template = match own.or(overriding) {
+            Some(template) => template,
+            None => Template::find(word, Path::new(""))?,
+        };
+        template.others = folders.iter().flat_map(|folder| files_of(folder)).collect();
+        Ok(template)
     }
 
     /// The built-in template of that name, or the file at that path, relative to the folder.
@@ -46,10 +73,29 @@ impl Template {
         Ok(Template::new(&path.display().to_string(), &source))
     }
 
+    /// The templates it can include or extend, by the names of their files.
+    pub fn others(&self) -> &[(String, String)] {
+        &self.others
+    }
+
+    /// What it says.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn environment(&self) -> Result<Environment<'_>, ReportError> {
+        let mut environment = environment();
+        for (name, source) in self.others.iter().rev() {
+            let wrong = |error: Error| Template::new(name, source).mistake(&error);
+            environment.add_template(name, source).map_err(wrong)?;
+        }
+        Ok(environment)
+    }
+
     /// Finds, before there is anything to report, what would go wrong: syntax, and variables that
     /// do not exist.
     pub fn check(&self) -> Result<(), ReportError> {
-        let environment = environment();
+        let environment = self.environment()?;
         let template = environment.template_from_named_str(&self.name, &self.source);
         let template = template.map_err(|error| self.mistake(&error))?;
         let known: Vec<&str> = context::VARIABLES.iter().map(|(name, _)| *name).collect();
@@ -75,7 +121,7 @@ impl Template {
     /// The report's words.
     pub fn render(&self, context: &Context) -> Result<String, ReportError> {
         self.check()?;
-        let environment = environment();
+        let environment = self.environment()?;
         let context = minijinja::Value::from(minijinja::value::Serde(context));
         let rendered = environment.render_named_str(&self.name, &self.source, context);
         let mut markdown = rendered.map_err(|error| self.mistake(&error))?;
@@ -100,12 +146,26 @@ impl Template {
     }
 }
 
+/// The templates in a folder, by their names.
+fn files_of(folder: &Path) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let name = path.file_name()?.to_str()?.to_string();
+        Some((name, std::fs::read_to_string(path).ok()?))
+    };
+    paths.iter().filter_map(read).collect()
+}
+
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // The context's words are escaped for Markdown already.
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    // What is included ends its line, as files do.
+    let syntax =
+        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
     environment.set_syntax(syntax.expect("minijinja's own delimiters are fit for use"));
     environment
 }

@@ -67,7 +67,8 @@ impl Language {
     /// Every key of the language.
     fn all(&self) -> Vec<Home> {
         let top = "at the top of the file, before any [table]";
-        let mut homes = vec![Home { key: &super::EXTENDS, table: top.into(), kinds: None }];
+        let mut homes: Vec<Home> =
+            [&super::EXTENDS, &super::SWEEP].map(|key| Home { key, table: top.into(), kinds: None }).into();
         self.walk(self.top, "", top, &mut homes);
         homes
     }

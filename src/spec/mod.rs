@@ -12,6 +12,7 @@ mod overrides;
 pub mod read;
 pub mod schema;
 pub mod source;
+mod sweep;
 mod syntax;
 pub mod tree;
 mod wrong;
@@ -22,6 +23,7 @@ pub use extends::EXTENDS;
 pub use names::nearest;
 pub use schema::{Choice, Default, Key, Kind, Language, Range, Trait, Type};
 pub use source::{Source, Sources, Span};
+pub use sweep::{Axis, Member, SWEEP};
 
 use std::path::Path;
 use tree::Tree;
@@ -33,6 +35,8 @@ pub struct Spec {
     pub root: Tree,
     /// Syntax errors and everything else found while reading.
     pub findings: Findings,
+    /// The keys of its `[sweep]`; none in most specs.
+    pub sweep: Vec<Axis>,
 }
 
 impl Spec {
@@ -44,7 +48,8 @@ impl Spec {
         for set in sets {
             overrides::apply(set, &mut root, &mut findings);
         }
-        Spec { root, findings }
+        let sweep = sweep::take(&mut root, &mut findings);
+        Spec { root, findings, sweep }
     }
 }
 

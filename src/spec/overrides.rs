@@ -40,10 +40,14 @@ pub fn apply(set: &str, root: &mut Tree, findings: &mut Findings) {
     if segments[0].0 == EXTENDS.name {
         return wrong("`extends` cannot be set", "write it at the top of a spec file");
     }
-    let node = value_node(value, path.len() + 1, source);
-    let whole = Span { source, range: 0..0 };
+    lay(root, &segments, value_node(value, path.len() + 1, source), findings);
+}
+
+/// Lays a value over the tree at a path.
+pub(super) fn lay(root: &mut Tree, path: &[(&str, Span)], node: Node, findings: &mut Findings) {
+    let whole = Span { source: node.span.source, range: 0..0 };
     let mut top = Node { value: Value::Table(std::mem::take(root)), span: whole, raw: None };
-    if let Err(diagnostic) = put(&mut top, &segments, 0, node) {
+    if let Err(diagnostic) = put(&mut top, path, 0, node) {
         findings.diagnostics.push(*diagnostic);
     }
     if let Value::Table(tree) = top.value {
@@ -111,7 +115,10 @@ fn put(into: &mut Node, path: &[(&str, Span)], depth: usize, node: Node) -> Resu
             }
             let message = format!("`{name}` is a list of {length}: there is no item `{key}`");
             let last = length.saturating_sub(1);
-            (message, format!("items count from 0 to {last}; `--set {name}=[…]` replaces the whole list"))
+            (
+                message,
+                format!("items count from 0 to {last}; a value for `{name}` itself replaces the whole list"),
+            )
         }
         Value::Unreadable => return Ok(()),
         other => {

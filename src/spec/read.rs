@@ -212,7 +212,7 @@ impl Reader<'_> {
     ) -> Vec<(&'static str, &'t Entry)> {
         let mut names: Vec<&'static str> = keys.iter().copied().flatten().map(|k| k.name).collect();
         if path.is_empty() {
-            names.push(super::EXTENDS.name);
+            names.extend([super::EXTENDS.name, super::SWEEP.name]);
         }
         let mut meant: Vec<(&'static str, &'t Entry)> = Vec::new();
         for entry in tree.entries.iter().filter(|e| !names.contains(&e.key.as_str())) {

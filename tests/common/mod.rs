@@ -1,6 +1,8 @@
 //! What several tests need.
 #![allow(dead_code, reason = "every test file is a crate of its own, and none uses all of it")]
 
+pub mod bench;
+
 use indhead::language::language;
 use indhead::plan::{Plan, Planned, plan};
 use indhead::probes::verdict::EVIDENCE;

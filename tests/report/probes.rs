@@ -26,6 +26,8 @@ pub fn analysis(probe: &str, id: &str, parameters: &str, tables: Vec<Table>) -> 
         id: id.into(),
         definition: format!("The definition of {probe}, with its source."),
         parameters: parameters.parse().expect("parameters are TOML"),
+        version: 1,
+        measured_on: String::new(),
         tables,
     }
 }

@@ -144,7 +144,9 @@ mod tests {
     fn analysis(probe: &str, parameters: &str, tables: Vec<Table>) -> Analysis {
         let parameters = toml::from_str(parameters).unwrap();
         let definition = String::new();
-        Analysis { format: 1, probe: probe.into(), id: probe.into(), definition, parameters, tables }
+        let (version, measured_on) = (1, String::new());
+        let (probe, id) = (probe.to_string(), probe.to_string());
+        Analysis { format: 1, probe, id, definition, parameters, version, measured_on, tables }
     }
 
     /// Scores of head 1.0 at steps 0, 10, 20, 30.

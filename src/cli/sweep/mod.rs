@@ -1,0 +1,145 @@
+//! The members of a sweep, one after another or several at once, each in a process of its own.
+
+mod runner;
+
+use super::planning::{Ready, refuse, resolve, warn};
+use super::run::{Arguments, other_plan};
+use super::{Failure, Outcome, console, progress};
+use crate::dataset::{self, Dataset};
+use crate::error::Result;
+use crate::files::cache_folder;
+use crate::plan::{Chosen, Plan, Planned};
+use crate::probes::check_texts;
+use crate::record::RunDirectory;
+use crate::spec::{Findings, Spec};
+use runner::{End, Runner};
+use std::path::Path;
+
+/// One run of a sweep, ready to go.
+pub struct Member {
+    /// Its values, as its folder is named.
+    pub label: String,
+    /// Its plan, and a spec that gives it.
+    pub ready: Ready,
+}
+
+/// Plans every member of a sweep; warnings are printed.
+///
+/// # Errors
+/// Every mistake in any of them, each once, rendered.
+pub fn plan_members(spec: &Spec, path: &Path) -> std::result::Result<Vec<Member>, Failure> {
+    let mut all = spec.findings.clone();
+    let mut members = Vec::new();
+    for (index, member) in spec.members().into_iter().enumerate() {
+        let Planned { plan, findings } = resolve(member.spec, path);
+        gather(&mut all, &findings);
+        let Some(mut plan) = plan else { continue };
+        let sweep = std::mem::take(&mut plan.name);
+        plan.name = format!("{sweep}/{}", member.label);
+        let path = path.display();
+        let head = format!("# Member {index} of the sweep {path}: {}\n\n", member.label.replace(',', ", "));
+        let bytes = (head + &plan.to_toml(None)).into_bytes();
+        members.push(Member { label: member.label, ready: Ready { plan, findings, bytes } });
+    }
+    if all.failed() {
+        return Err(refuse(&all));
+    }
+    warn(&all);
+    Ok(members)
+}
+
+/// Adds what is not yet known.
+fn gather(all: &mut Findings, more: &Findings) {
+    for diagnostic in &more.diagnostics {
+        if !all.diagnostics.contains(diagnostic) {
+            all.diagnostics.push(diagnostic.clone());
+        }
+    }
+}
+
+/// Whether the texts of every member fit; each tokenizer is made ready once.
+pub fn check_members(members: &[Member], quiet: bool) -> Outcome {
+    let mut opened: Vec<&Plan> = Vec::new();
+    let mut all: Option<Findings> = None;
+    for Member { ready, .. } in members {
+        let plan = &ready.plan;
+        let known = opened.iter().any(|other| reads(other) == reads(plan) && other.analyses == plan.analyses);
+        if known || !plan.analyses.iter().any(|a| a.config.contains_key("text")) {
+            continue;
+        }
+        let mut preparing = progress::Preparing::new(quiet);
+        let tokenizer = dataset::open_tokenizer(plan, &cache_folder(), &mut |event| preparing.show(event));
+        preparing.finish();
+        let mut findings = ready.findings.clone();
+        check_texts(plan, &tokenizer?, &mut findings);
+        match &mut all {
+            Some(all) => gather(all, &findings),
+            None => all = Some(findings),
+        }
+        opened.push(plan);
+    }
+    match all {
+        Some(findings) if findings.failed() => Err(refuse(&findings)),
+        _ => Ok(()),
+    }
+}
+
+/// Runs every member that is not done, and compares them.
+pub fn run(arguments: &Arguments, spec: &Spec, path: &Path) -> Outcome {
+    let members = plan_members(spec, path)?;
+    let name = sweep_name(&members);
+    let folder = arguments.runs.join(&name);
+    if RunDirectory::at(&folder).exists() {
+        let folder = folder.display();
+        let words = format!("error: {folder} is a run\nhelp: give the sweep another name with `--name`");
+        return Err(Failure::Usage(words));
+    }
+    check_members(&members, arguments.quiet)?;
+    let mut runner = Runner::new(arguments, members.len());
+    let mut waiting = Vec::new();
+    for (index, member) in members.iter().enumerate() {
+        let run = RunDirectory::at(arguments.runs.join(&member.ready.plan.name));
+        if !run.done() || arguments.overwrite {
+            waiting.push((index, member));
+        } else if let Some(table) = other_plan(&run, &member.ready.plan)? {
+            let path = run.path.display();
+            console::note(&format!("error: {path} is there already, from another plan\n\n{table}"));
+            runner.end(index, End::Failed);
+        } else {
+            console::note(&format!("{}: done already", runner.title(index, member)));
+            runner.end(index, End::Done);
+        }
+    }
+    if arguments.jobs() > 1 {
+        prepare(&waiting, arguments.quiet)?;
+    }
+    runner.all(waiting)?;
+    runner.finish(&members, &name)
+}
+
+/// What all members' names begin with.
+fn sweep_name(members: &[Member]) -> String {
+    let first = members.first().map(|m| m.ready.plan.name.as_str()).unwrap_or_default();
+    first.rsplit_once('/').map_or("sweep", |(name, _)| name).to_string()
+}
+
+/// What decides the tokens that a plan reads.
+fn reads(plan: &Plan) -> (u64, usize, &Chosen, &Chosen) {
+    (plan.seed, plan.architecture.n_ctx, &plan.tokenizer, &plan.dataset)
+}
+
+/// Makes every dataset ready once, so that members that start together need not each do it.
+fn prepare(waiting: &[(usize, &Member)], quiet: bool) -> Result<()> {
+    let mut ready: Vec<&Plan> = Vec::new();
+    for plan in waiting.iter().map(|(_, member)| &member.ready.plan) {
+        if ready.iter().any(|other| reads(other) == reads(plan)) {
+            continue;
+        }
+        let mut preparing = progress::Preparing::new(quiet);
+        let opened = Dataset::open(plan, &cache_folder(), &mut |event| preparing.show(event));
+        preparing.finish();
+        opened?;
+        ready.push(plan);
+    }
+    Ok(())
+}

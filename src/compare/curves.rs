@@ -1,0 +1,153 @@
+//! Curves of many runs over one another: the mean of a group, and from its least to its greatest.
+
+use super::groups::Group;
+use crate::figures::axis::Axis;
+use crate::figures::chart::{self, Chart, Series};
+use crate::figures::tables::{Points, curve, grouped, numbers};
+use crate::figures::{Figure, FigureError, colour};
+use crate::record::{Record, Table};
+
+/// Something measured over training.
+struct Measure {
+    name: &'static str,
+    title: &'static str,
+    axis: &'static str,
+    reading: &'static str,
+    /// Whether it is a share, from 0 to 1.
+    share: bool,
+    points: fn(&Record) -> Result<Points, FigureError>,
+}
+
+const MEASURES: &[Measure] = &[
+    Measure {
+        name: "validation_loss",
+        title: "Loss on held-out text over training",
+        axis: "loss (nats a token)",
+        reading: "The mean loss on held-out text at every checkpoint.",
+        share: false,
+        points: |record| curve(&record.metrics, "tokens", "validation_loss"),
+    },
+    Measure {
+        name: "prefix_matching",
+        title: "Prefix matching of the strongest head over training",
+        axis: "share of attention",
+        reading: "Of all heads the one with the highest prefix matching on random tokens at that \
+                  checkpoint: where a line leaves the ground, an induction head forms.",
+        share: true,
+        points: |record| strongest(record.analysis("prefix_matching").and_then(|a| a.table("heads"))),
+    },
+    Measure {
+        name: "in_context_learning",
+        title: "In-context-learning score over training",
+        axis: "late loss minus early loss (nats a token)",
+        reading: "The further below zero, the more a model gains from what it has read.",
+        share: false,
+        points: |record| of(record, "in_context_learning", "scores", "score"),
+    },
+    Measure {
+        name: "second_copy",
+        title: "Loss on the second copy of random tokens over training",
+        axis: "loss (nats a token)",
+        reading: "It falls where a model completes a repeated sequence, which is an induction head's work.",
+        share: false,
+        points: |record| of(record, "repeated_loss", "losses", "second_copy"),
+    },
+];
+
+fn of(record: &Record, probe: &str, table: &str, column: &str) -> Result<Points, FigureError> {
+    match record.analysis(probe).and_then(|a| a.table(table)) {
+        Some(table) => curve(table, "tokens", column),
+        None => Ok(Points::new()),
+    }
+}
+
+/// The highest score of any head at every checkpoint.
+fn strongest(table: Option<&Table>) -> Result<Points, FigureError> {
+    let Some(table) = table else { return Ok(Points::new()) };
+    let rows = numbers(table, ["tokens", "score"])?;
+    let groups = grouped(rows.into_iter().map(|[tokens, score]| ([tokens], (tokens, score))));
+    let highest = |(_, points): ([i64; 1], Points)| {
+        points.into_iter().filter(|p| p.1.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1))
+    };
+    Ok(groups.into_iter().filter_map(highest).collect())
+}
+
+/// Every figure that the runs have data for.
+pub fn draw_all(groups: &[Group<'_>]) -> Vec<Result<Option<Figure>, FigureError>> {
+    MEASURES.iter().map(|measure| draw(measure, groups)).collect()
+}
+
+fn draw(measure: &Measure, groups: &[Group<'_>]) -> Result<Option<Figure>, FigureError> {
+    let mut series = Vec::new();
+    for (i, group) in groups.iter().enumerate() {
+        let runs: Vec<Points> =
+            group.runs.iter().map(|run| (measure.points)(&run.record)).collect::<Result<_, _>>()?;
+        let (mean, band) = spread(&runs);
+        let many = if group.runs.len() > 1 { format!(" ({})", group.runs.len()) } else { String::new() };
+        // More lines than colours cannot be told apart: the rest stand back.
+        let line = match colour::LINES.get(i) {
+            Some(colour) => Series::measured(&format!("{}{many}", group.label), *colour, mean),
+            None => Series { label: None, width: 1.0, ..Series::new("", colour::PALE, mean) },
+        };
+        series.push(Series { band, ..line });
+    }
+    series.reverse();
+    let x = Axis::tokens(series.iter().flat_map(|s| &s.points).map(|p| p.0));
+    let values = series.iter().flat_map(|s| {
+        let band = s.band.iter().flat_map(|(_, lo, hi)| [*lo, *hi]);
+        s.points.iter().map(|p| p.1).chain(band)
+    });
+    let y =
+        if measure.share { Axis::share(values, measure.axis) } else { Axis::around(values, measure.axis) };
+    let chart = Chart { x, y, series, marks: Vec::new(), height: 260.0 };
+    if chart.is_empty() {
+        return Ok(None);
+    }
+    let title = measure.title.to_string();
+    let svg = chart::page(&title, &[chart])?;
+    let seeds = match groups.iter().any(|group| group.runs.len() > 1) {
+        true => {
+            " A line is the mean over a configuration's seeds (how many is in brackets), its band runs from the least of them to the greatest."
+        }
+        false => "",
+    };
+    let hidden = match groups.len().saturating_sub(colour::LINES.len()) {
+        0 => String::new(),
+        n => format!(" The {n} last configurations are grey and have no name."),
+    };
+    let reading = format!("{}{seeds}{hidden}", measure.reading);
+    Ok(Some(Figure { name: measure.name.into(), title, reading, svg }))
+}
+
+/// The mean at every place where a run was measured, and the band where there were several.
+fn spread(runs: &[Points]) -> (Points, Vec<(f64, f64, f64)>) {
+    let all = runs.iter().flatten().filter(|p| p.1.is_finite()).map(|&(x, y)| ([x], (x, y)));
+    let (mut mean, mut band) = (Points::new(), Vec::new());
+    for (_, points) in grouped(all) {
+        let (x, n) = (points[0].0, points.len() as f64);
+        mean.push((x, points.iter().map(|p| p.1).sum::<f64>() / n));
+        if points.len() > 1 {
+            let values = || points.iter().map(|p| p.1);
+            band.push((
+                x,
+                values().fold(f64::INFINITY, f64::min),
+                values().fold(f64::NEG_INFINITY, f64::max),
+            ));
+        }
+    }
+    (mean, band)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_is_from_least_to_greatest() {
+        let runs = [vec![(0.0, 1.0), (5.0, 2.0)], vec![(0.0, 3.0), (5.0, f64::NAN)], vec![(0.0, 2.0)]];
+        let (mean, band) = spread(&runs);
+        assert_eq!(mean, [(0.0, 2.0), (5.0, 2.0)]);
+        assert_eq!(band, [(0.0, 1.0, 3.0)]);
+        assert_eq!(spread(&[]), (Vec::new(), Vec::new()));
+    }
+}

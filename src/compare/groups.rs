@@ -1,0 +1,62 @@
+//! Runs that differ only in their seed, together.
+
+use super::Run;
+use crate::diff::{self, Difference, Subject};
+
+/// Runs of one configuration.
+pub struct Group<'a> {
+    /// What tells it from the others, in few words.
+    pub label: String,
+    /// Its runs, one a seed.
+    pub runs: Vec<&'a Run>,
+}
+
+/// Keys that do not make another configuration.
+const SAME: &[&str] = &["name", "description", "seed"];
+
+/// The groups, in the order of their first runs.
+pub fn groups(runs: &[Run]) -> Vec<Group<'_>> {
+    let key = |run: &Run| {
+        let mut plan = run.record.plan.clone();
+        SAME.iter().for_each(|key| {
+            plan.remove(*key);
+        });
+        plan
+    };
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for run in runs {
+        match groups.iter_mut().find(|group| key(group.runs[0]) == key(run)) {
+            Some(group) => group.runs.push(run),
+            None => groups.push(Group { label: String::new(), runs: vec![run] }),
+        }
+    }
+    let labels = labels(&groups);
+    groups.iter_mut().zip(labels).for_each(|(group, label)| group.label = label);
+    groups
+}
+
+/// What differs between the groups, each by its first run, the seed aside.
+pub fn differing(groups: &[Group<'_>]) -> Vec<Difference> {
+    let subject = |group: &Group<'_>| Subject::of_text(&group.label, &group.runs[0].plan);
+    let subjects: Vec<Subject> = groups.iter().map(subject).collect();
+    let found = diff::compare(&subjects, false);
+    let rows = found.results.into_iter().chain(found.cosmetic);
+    rows.filter(|row| !SAME.contains(&row.key().as_str())).collect()
+}
+
+/// The values that differ, where they are few; else the names of the runs.
+fn labels(groups: &[Group<'_>]) -> Vec<String> {
+    let rows = differing(groups);
+    let by_values = (1..=3).contains(&rows.len());
+    let label = |(i, group): (usize, &Group<'_>)| match by_values {
+        false => group.runs[0].label.clone(),
+        true => {
+            let value = |row: &Difference| match &row.values[i] {
+                Some(shown) => format!("{} = {}", row.name, shown.text.trim_matches('"')),
+                None => format!("no {}", row.name),
+            };
+            rows.iter().map(value).collect::<Vec<_>>().join(", ")
+        }
+    };
+    groups.iter().enumerate().map(label).collect()
+}

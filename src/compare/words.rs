@@ -1,0 +1,129 @@
+//! What the numbers of many runs say, in one paragraph.
+
+use super::Run;
+use super::groups::Group;
+use crate::figures::text::{count, decimal};
+use crate::record::{Outcome, Record};
+use crate::report::escape;
+
+/// Loss on held-out text at the end.
+pub fn validation(record: &Record) -> Option<f64> {
+    record.metrics.numbers("validation_loss").into_iter().rfind(|x| x.is_finite())
+}
+
+/// The in-context-learning score at the end.
+pub fn in_context(record: &Record) -> Option<f64> {
+    let table = record.analysis("in_context_learning")?.table("scores")?;
+    table.numbers("score").into_iter().rfind(|x| x.is_finite())
+}
+
+/// When the first induction head had formed, in tokens.
+pub fn formed(record: &Record) -> Option<f64> {
+    let heads = &record.verdict.as_ref()?.induction_heads;
+    heads.iter().filter_map(|head| head.formed_at_tokens).min().map(|tokens| tokens as f64)
+}
+
+/// The highest figure of any head for a measure of the verdict.
+pub fn best(record: &Record, measure: &str) -> Option<f64> {
+    let values = record.verdict.as_ref()?.heads.numbers(measure);
+    values.into_iter().filter(|x| x.is_finite()).reduce(f64::max)
+}
+
+fn found(run: &Run) -> bool {
+    run.record.verdict.as_ref().is_some_and(|v| v.verdict == Outcome::Found)
+}
+
+/// Least, mean and greatest.
+pub fn spread(values: &[f64]) -> Option<(f64, f64, f64)> {
+    let (lo, hi) = crate::figures::axis::range(values.iter().copied())?;
+    Some((lo, values.iter().sum::<f64>() / values.len() as f64, hi))
+}
+
+/// The paragraph.
+pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
+    let mut said = Vec::new();
+    let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    said.push(match groups.len() == runs.len() {
+        true => format!("{}, each of its own configuration.", many(runs.len(), "run")),
+        false => {
+            let (runs, groups) = (many(runs.len(), "run"), many(groups.len(), "configuration"));
+            format!("{runs} of {groups}; those that differ only in their seed are counted together.")
+        }
+    });
+    let judged = runs.iter().filter(|run| run.record.verdict.is_some()).count();
+    let with_head = runs.iter().filter(|run| found(run)).count();
+    said.push(match (with_head, judged) {
+        (_, 0) => "None of them has a verdict yet.".into(),
+        (0, n) => format!("An induction head formed in none of the {n} that were judged."),
+        (k, n) if k == n => format!("An induction head formed in all {n}."),
+        (k, n) => format!("An induction head formed in {k} of {n}."),
+    });
+    said.extend(groups.iter().filter(|_| groups.len() <= 8 && groups.len() > 1).filter_map(of_group));
+    if let [group] = groups {
+        said.extend(of_group(group).filter(|_| group.runs.len() > 1));
+    }
+    said.extend(losses(groups));
+    said.join(" ")
+}
+
+/// How often and when a head formed in a group.
+fn of_group(group: &Group<'_>) -> Option<String> {
+    let judged = group.runs.iter().filter(|run| run.record.verdict.is_some()).count();
+    let with_head = group.runs.iter().filter(|run| found(run)).count();
+    let label = escape::text(&group.label);
+    let times: Vec<f64> = group.runs.iter().filter_map(|run| formed(&run.record)).collect();
+    let when = match spread(&times) {
+        None => String::new(),
+        Some((lo, _, hi)) if lo == hi => format!(", after {} tokens", count(lo)),
+        Some((lo, mean, hi)) => {
+            format!(", after {} to {} tokens (mean {})", count(lo), count(hi), count(mean))
+        }
+    };
+    match (with_head, judged) {
+        (_, 0) => None,
+        (0, 1) => Some(format!("{label}: not found.")),
+        (1, 1) => Some(format!("{label}: found{when}.")),
+        (k, n) => Some(format!("{label}: found in {k} of {n}{when}.")),
+    }
+}
+
+/// The losses at the end, and whether they differ more between configurations than between seeds.
+fn losses(groups: &[Group<'_>]) -> Option<String> {
+    let of = |group: &Group<'_>| {
+        let values: Vec<f64> = group.runs.iter().filter_map(|run| validation(&run.record)).collect();
+        spread(&values)
+    };
+    let mut means: Vec<(&str, (f64, f64, f64))> =
+        groups.iter().filter_map(|group| Some((group.label.as_str(), of(group)?))).collect();
+    means.sort_by(|a, b| a.1.1.total_cmp(&b.1.1));
+    let (first, last) = (means.first()?, means.last()?);
+    let within = means.iter().map(|(_, (lo, _, hi))| hi - lo).fold(0.0, f64::max);
+    let seeds = groups.iter().any(|group| group.runs.len() > 1);
+    if means.len() == 1 {
+        let (lo, mean, hi) = first.1;
+        let spread = format!(" ({} to {})", decimal(lo, 3), decimal(hi, 3));
+        let spread = if seeds { spread } else { String::new() };
+        return Some(format!("The loss on held-out text ends at {}{spread} nats a token.", decimal(mean, 3)));
+    }
+    let between = last.1.1 - first.1.1;
+    let lead = format!(
+        "The loss on held-out text is lowest with {} ({} nats a token) and highest with {} ({}), {} apart",
+        escape::text(first.0),
+        decimal(first.1.1, 3),
+        escape::text(last.0),
+        decimal(last.1.1, 3),
+        decimal(between, 3),
+    );
+    Some(match (seeds, between > within) {
+        (false, _) => format!("{lead}; how much of that another seed would change is not known."),
+        (true, true) => {
+            format!(
+                "{lead}, more than seeds differ within any configuration ({} at most).",
+                decimal(within, 3)
+            )
+        }
+        (true, false) => {
+            format!("{lead}, no more than seeds differ within a configuration ({}).", decimal(within, 3))
+        }
+    })
+}
