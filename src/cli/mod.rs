@@ -5,11 +5,17 @@ mod console;
 mod device;
 mod diff;
 mod inspect;
+mod kinds;
+mod list;
+mod manual;
+mod plan;
 mod planning;
+mod printed;
 mod progress;
 mod provenance;
 mod report;
 mod run;
+mod schema;
 mod watcher;
 
 use crate::error::Error;
@@ -36,6 +42,18 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Say what differs between specs or runs
     Diff(diff::Arguments),
+    /// What a spec comes to: every value with its origin, parameters, checkpoints
+    Plan(plan::Arguments),
+    /// What can be written in a spec: every kind, with its keys and an example
+    Kinds(kinds::Arguments),
+    /// The language as a JSON Schema, for editors
+    Schema,
+    /// The runs of a folder, and how far each has come
+    List(list::Arguments),
+    /// Completions of the command line, for a shell
+    Completions(manual::Completions),
+    /// A page of the manual, for `man`
+    Man(manual::Man),
 }
 
 /// Why a command did not end well; each has its exit code.
@@ -68,6 +86,12 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::check(arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::Diff(arguments) => diff::diff(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::Kinds(arguments) => kinds::kinds(arguments),
+        Command::Schema => schema::schema(),
+        Command::List(arguments) => list::list(arguments),
+        Command::Completions(arguments) => manual::completions(arguments),
+        Command::Man(arguments) => manual::man(arguments),
     };
     let (code, words) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,
@@ -76,6 +100,8 @@ pub fn main() -> ExitCode {
         Err(Failure::Usage(words)) => (2, words),
         Err(Failure::Interrupted(words)) => (130, words),
     };
-    console::note(&words);
+    if !words.is_empty() {
+        console::note(&words);
+    }
     ExitCode::from(code)
 }

@@ -23,46 +23,62 @@ pub struct Ready {
 /// # Errors
 /// Every mistake in it, rendered.
 pub fn plan_spec(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::Usage(unreadable(path, &error)))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        let (message, help) = unreadable(path, &error);
+        let help = help.iter().map(|help| format!("\nhelp: {help}"));
+        Failure::Usage(format!("error: {message}{}", help.collect::<String>()))
+    })?;
     plan_text(path, bytes, sets)
 }
 
 /// The same from bytes that are not a file: `path` only names them.
 pub fn plan_text(path: &Path, bytes: Vec<u8>, sets: &[String]) -> Result<Ready, Failure> {
-    let spec = Spec::parse(path, &bytes, sets);
+    let Planned { plan, findings } = planned(path, &bytes, sets);
+    let Some(plan) = plan else { return Err(refuse(&findings)) };
+    warn(&findings);
+    Ok(Ready { plan, findings, bytes })
+}
+
+/// A plan, or all that stands in its way.
+pub fn planned(path: &Path, bytes: &[u8], sets: &[String]) -> Planned {
+    let spec = Spec::parse(path, bytes, sets);
     let stem = path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
     let Planned { plan, mut findings } = plan::plan(spec, &language(), EVIDENCE, &stem);
-    match plan {
-        Some(plan) => {
-            let template = Template::find(&plan.report.template, Path::new(""));
-            if let Err(error) = template.and_then(|template| template.check()) {
-                findings.error("report.template", error.to_string(), "mend the template, or use \"report\"");
-                return Err(refuse(&findings));
-            }
-            if !findings.diagnostics.is_empty() {
-                console::note(&render(&findings.diagnostics, &findings.sources, console::colours()));
-            }
-            Ok(Ready { plan, findings, bytes })
-        }
-        None => Err(refuse(&findings)),
+    let template = plan.as_ref().map(|plan| Template::find(&plan.report.template, Path::new("")));
+    if let Some(Err(error)) = template.map(|found| found.and_then(|template| template.check())) {
+        findings.error("report.template", error.to_string(), "mend the template, or use \"report\"");
     }
+    Planned { plan: plan.filter(|_| !findings.failed()), findings }
+}
+
+/// What there is to beware of.
+pub fn warn(findings: &Findings) {
+    if !findings.diagnostics.is_empty() {
+        console::note(&render(&findings.diagnostics, &findings.sources, console::colours()));
+    }
+}
+
+/// The diagnostics, rendered, and how many mistakes they are.
+pub fn complaint(findings: &Findings) -> String {
+    let rendered = render(&findings.diagnostics, &findings.sources, console::colours());
+    let count = findings.errors_under("");
+    let plural = if count == 1 { "mistake" } else { "mistakes" };
+    format!("{rendered}\n\n{count} {plural}: nothing was run")
 }
 
 /// The diagnostics as a failure.
 pub fn refuse(findings: &Findings) -> Failure {
-    let rendered = render(&findings.diagnostics, &findings.sources, console::colours());
-    let count = findings.errors_under("");
-    let plural = if count == 1 { "mistake" } else { "mistakes" };
-    Failure::Usage(format!("{rendered}\n\n{count} {plural}: nothing was run"))
+    Failure::Usage(complaint(findings))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> String {
+/// Why a spec cannot be read, and what may have been meant.
+pub fn unreadable(path: &Path, error: &std::io::Error) -> (String, Vec<String>) {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let near = crate::spec::nearest_file(path, folder).filter(|_| !path.exists());
-    let hint = match near {
-        Some(near) => format!("\nhelp: did you mean {}?", folder.join(near).display()),
-        None if path.is_dir() => "\nhelp: that is a folder; a spec is a file".into(),
-        None => String::new(),
+    let help = match near {
+        Some(near) => Some(format!("did you mean {}?", folder.join(near).display())),
+        None if path.is_dir() => Some("that is a folder; a spec is a file".into()),
+        None => None,
     };
-    format!("error: cannot read {}: {error}{hint}", path.display())
+    (format!("cannot read {}: {error}", path.display()), help.into_iter().collect())
 }

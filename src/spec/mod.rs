@@ -4,11 +4,14 @@
 //! survives the planning.
 
 pub mod check;
+pub mod describe;
 pub mod diagnostic;
 mod extends;
 mod homes;
+mod json_schema;
 mod names;
 mod overrides;
+pub mod placed;
 pub mod read;
 pub mod schema;
 pub mod source;
@@ -25,6 +28,10 @@ pub use source::{Source, Sources, Span};
 
 use std::path::Path;
 use tree::Tree;
+
+/// What `[sweep]` is; it is taken off a spec before the rest is read.
+const SWEEP: &str =
+    "a grid: dotted keys, each with a list of values; every combination of them is a run of its own";
 
 /// What was written, with positions: one file, the files it extends, and `--set` on top.
 #[derive(Debug, Clone)]
