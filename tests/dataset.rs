@@ -104,11 +104,13 @@ fn what_is_not_text_is_passed_over_and_counted() {
 fn nothing_to_read_is_an_error_that_says_where_it_looked() {
     let bench = Bench::new();
     bench.write("data.json", "{}");
-    bench.write("tiny.txt", "x");
+    bench.write("tiny.txt", "x".repeat(99));
     let plan = bench.plan("kind = \"text\"\npath = \"PATH\"", "kind = \"bytes\"");
+    // There was more when the plan was made.
+    bench.write("tiny.txt", "x");
     let said = bench.open(&plan).0.unwrap_err().to_string();
     assert!(said.contains("2 tokens") && said.contains("34"), "{said}");
-    // It was there when the plan was made.
+    // And now there is nothing.
     fs::remove_file(bench.texts().join("tiny.txt")).unwrap();
     let said = bench.open(&plan).0.unwrap_err().to_string();
     assert!(said.contains("texts") && said.contains("1 other file"), "{said}");

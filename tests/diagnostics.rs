@@ -7,9 +7,14 @@ mod common;
 mod form;
 #[path = "diagnostics/good.rs"]
 mod good;
+#[path = "diagnostics/hunted.rs"]
+#[rustfmt::skip]
+mod hunted;
 #[path = "diagnostics/sense.rs"]
 #[rustfmt::skip]
 mod sense;
+#[path = "diagnostics/table.rs"]
+mod table;
 
 use good::GOOD;
 use indhead::plan::Planned;
@@ -70,8 +75,8 @@ impl Case {
         self
     }
 
-    /// What a person reads who checks it.
-    fn complaint(&self) -> String {
+    /// The spec and what lies beside it, in a folder.
+    fn laid_out(&self) -> TempDir {
         let folder = TempDir::new().unwrap();
         for (name, text) in &self.files {
             let path = folder.path().join(name);
@@ -82,24 +87,52 @@ impl Case {
             }
         }
         std::fs::write(folder.path().join("spec.toml"), &self.text).unwrap();
+        folder
+    }
+
+    /// What an editor reads who checks it.
+    fn listed(&self) -> Vec<serde_json::Value> {
+        let folder = self.laid_out();
+        let output = self.output(&["check", "spec.toml", "--json"], folder.path());
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(2), &b""[..]), "{}", self.name);
+        serde_json::from_str(&anywhere(&String::from_utf8(output.stdout).unwrap(), folder.path())).unwrap()
+    }
+
+    /// A line of the spec, of a file beside it or of the command line.
+    fn line(&self, file: &str, number: usize) -> String {
+        let beside = self.files.iter().find(|(name, _)| file.trim_start_matches("./").ends_with(name));
+        let text = match beside {
+            _ if file == "--set" => self.sets.last().unwrap(),
+            Some((_, text)) => text,
+            None => &self.text,
+        };
+        text.lines().nth(number - 1).unwrap_or("").trim().to_string()
+    }
+
+    /// What a person reads who checks it.
+    fn complaint(&self) -> String {
+        let folder = self.laid_out();
         let before = listing(folder.path());
         let checked = self.indhead(&["check", "spec.toml"], folder.path());
         let run = self.indhead(&["run", "spec.toml", "--quiet"], folder.path());
         assert_eq!(checked, run, "{}: `check` and `run` do not say the same", self.name);
         assert_eq!(listing(folder.path()), before, "{}: something is left behind", self.name);
-        let real = folder.path().canonicalize().unwrap().display().to_string();
-        checked.replace(&real, "FOLDER").replace(&folder.path().display().to_string(), "FOLDER")
+        anywhere(&checked, folder.path())
     }
 
-    fn indhead(&self, arguments: &[&str], folder: &Path) -> String {
+    fn output(&self, arguments: &[&str], folder: &Path) -> std::process::Output {
         let cache = TempDir::new().unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_indhead"))
+        Command::new(env!("CARGO_BIN_EXE_indhead"))
             .args(arguments)
             .args(self.sets.iter().flat_map(|set| ["--set", set]))
             .current_dir(folder)
             .env("INDHEAD_CACHE", cache.path())
             .output()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn indhead(&self, arguments: &[&str], folder: &Path) -> String {
+        let output = self.output(arguments, folder);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{}:\n{said}", self.name);
         assert!(output.stdout.is_empty() && !said.contains("panicked"), "{}:\n{said}", self.name);
@@ -121,6 +154,12 @@ impl Case {
             assert!(fair || first.starts_with('{'), "{name}: the first line is not to blame:\n{block}");
         }
     }
+}
+
+/// What is said of a folder that is called otherwise every time.
+fn anywhere(said: &str, folder: &Path) -> String {
+    let real = folder.canonicalize().unwrap().display().to_string();
+    said.replace(&real, "FOLDER").replace(&folder.display().to_string(), "FOLDER")
 }
 
 fn listing(folder: &Path) -> Vec<String> {
@@ -152,6 +191,7 @@ macro_rules! themes {
 themes! {
     form: syntax, names, values, structure;
     sense: analyses, datasets, set, extends;
+    hunted: elsewhere, slips, worlds;
 }
 
 /// A machine with a GPU has other devices.

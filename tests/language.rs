@@ -241,7 +241,7 @@ fn files_are_laid_over_what_they_extend() {
                 .replace("kind = \"text\"", "kind = \"text\"\npath = \"corpus.txt\"")
         ),
     );
-    write("deep/down/corpus.txt", "text\n");
+    write("deep/down/corpus.txt", &"text\n".repeat(99));
     write("deep/middle.toml", "extends = \"down/base.toml\"\nseed = 2\n[training]\nsteps = 20\n");
     let top = "extends = \"deep/middle.toml\"\nname = \"top\"\n[training.optimizer]\nlr = 0.2\n\
                [[analyses]]\nprobe = \"ablation\"\n";
@@ -298,4 +298,24 @@ fn a_run_takes_a_name_from_any_file() {
         let spec = Spec::parse(Path::new("x.toml"), SMALL, &[]);
         assert_eq!(plan(spec, &language(), EVIDENCE, file).plan.unwrap().name, name);
     }
+}
+
+/// How long to train is said in tokens or in steps: whoever is laid over the other may say it otherwise.
+#[test]
+fn the_length_of_training_is_replaced_whatever_its_word() {
+    let steps = |text: &str, sets: &[&str]| planned(text, sets).plan.map(|plan| plan.training.steps);
+    let tokens = SMALL.replace("steps = 100", "tokens = 2048");
+    assert_eq!(steps(SMALL, &["training.tokens=20480"]), Some(10));
+    assert_eq!(steps(&tokens, &["training.steps=7"]), Some(7));
+    assert_eq!(steps(&tokens, &["training.steps=7", "training.tokens=4096"]), Some(2));
+    assert_eq!(steps(&tokens, &[]), Some(1));
+    assert_eq!(steps(&SMALL.replace("steps = 100", "steps = 100\ntokens = 2048"), &[]), None);
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("base.toml"), tokens).unwrap();
+    let (plan, printed) = plan_in(folder.path(), "extends = \"base.toml\"\n[training]\nsteps = 9\n");
+    assert_eq!(plan.training.steps, 9);
+    assert!(
+        printed.lines().any(|line| line.starts_with("steps = 9 ") && line.ends_with("spec.toml:3")),
+        "{printed}"
+    );
 }

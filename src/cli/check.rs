@@ -1,13 +1,16 @@
 //! `indhead check`: what is wrong with specs, and nothing else.
 
-use super::planning::{plan_text, read_spec, refuse};
+use super::planning::{complaint, resolve, unreadable, warn};
+use super::printed::json;
 use super::{Failure, Outcome, console, progress, sweep};
 use crate::dataset;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::files::cache_folder;
+use crate::plan::Planned;
 use crate::probes::check_texts;
-use crate::spec::Spec;
-use std::path::PathBuf;
+use crate::spec::placed::{Placed, placed, whole_file};
+use crate::spec::{Findings, Spec};
+use std::path::{Path, PathBuf};
 
 /// What can be said on the command line.
 #[derive(Debug, clap::Args)]
@@ -18,47 +21,79 @@ pub struct Arguments {
     /// Replace a value in each of them
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
+    /// Print an array of diagnostics with their places, for editors
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of one spec.
+enum Checked {
+    /// It could be read, and this was found.
+    Read(Findings, String),
+    /// It could not: what to say, and what to do.
+    Unreadable(String, Vec<String>),
 }
 
 /// Checks every spec, also after one that is wrong.
 pub fn check(arguments: Arguments) -> Outcome {
-    let mut wrong = Vec::new();
-    let mut failed = None;
+    let (mut listed, mut wrong, mut failed) = (Vec::<Placed>::new(), Vec::new(), false);
     for path in &arguments.specs {
+        let name = path.display().to_string();
         match check_one(path, &arguments.sets) {
-            Ok(said) => console::out(&format!("{}: {said}\n", path.display())),
-            Err(Failure::Usage(words)) => wrong.push(words),
-            Err(Failure::World(error)) => {
-                console::note(&format!("{}: {error}", path.display()));
-                failed = Some(Failure::World(Error::message("not every spec could be checked")));
+            Err(error) => {
+                console::note(&format!("{name}: {error}"));
+                failed = true;
             }
-            Err(other) => return Err(other),
+            Ok(Checked::Unreadable(message, help)) => {
+                let helped = help.iter().map(|help| format!("\nhelp: {help}"));
+                wrong.push(format!("error: {message}{}", helped.collect::<String>()));
+                listed.push(whole_file(name, message, help));
+            }
+            Ok(Checked::Read(findings, said)) => {
+                listed.extend(placed(&findings));
+                if findings.failed() {
+                    wrong.push(complaint(&findings));
+                } else if !arguments.json {
+                    warn(&findings);
+                    console::out(&format!("{name}: {said}\n"));
+                }
+            }
         }
     }
-    match failed {
-        _ if !wrong.is_empty() => Err(Failure::Usage(wrong.join("\n\n"))),
-        Some(failure) => Err(failure),
-        None => Ok(()),
+    if arguments.json {
+        console::out(&json(&listed));
+    }
+    match wrong.is_empty() {
+        false if arguments.json => Err(Failure::Usage(String::new())),
+        false => Err(Failure::Usage(wrong.join("\n\n"))),
+        true if failed => Err(Failure::World(Error::message("not every spec could be checked"))),
+        true => Ok(()),
     }
 }
 
-/// What is to say of a spec that is right.
-fn check_one(path: &std::path::Path, sets: &[String]) -> Result<String, Failure> {
-    let bytes = read_spec(path)?;
+fn check_one(path: &Path, sets: &[String]) -> Result<Checked> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let (message, help) = unreadable(path, &error);
+            return Ok(Checked::Unreadable(message, help));
+        }
+    };
     let spec = Spec::parse(path, &bytes, sets);
     if !spec.sweep.is_empty() {
-        let members = sweep::plan_members(&spec, path)?;
-        sweep::check_members(&members, false)?;
-        return Ok(format!("ok, a sweep of {} runs", members.len()));
+        let (members, mut findings) = sweep::members(&spec, path);
+        if !findings.failed() {
+            sweep::check_members(&members, false, &mut findings)?;
+        }
+        return Ok(Checked::Read(findings, format!("ok, a sweep of {} runs", members.len())));
     }
-    let mut ready = plan_text(path, bytes, sets)?;
+    let Planned { plan, mut findings } = resolve(spec, path);
     // Whether a text fits is known only to the tokenizer, which a dataset may have to teach first.
-    if ready.plan.analyses.iter().any(|a| a.config.contains_key("text")) {
+    if let Some(plan) = plan.filter(|plan| plan.analyses.iter().any(|a| a.config.contains_key("text"))) {
         let mut preparing = progress::Preparing::new(false);
-        let opened =
-            dataset::open_tokenizer(&ready.plan, &cache_folder(), &mut |event| preparing.show(event));
+        let opened = dataset::open_tokenizer(&plan, &cache_folder(), &mut |event| preparing.show(event));
         preparing.finish();
-        check_texts(&ready.plan, &opened?, &mut ready.findings);
+        check_texts(&plan, &opened?, &mut findings);
     }
-    if ready.findings.failed() { Err(refuse(&ready.findings)) } else { Ok("ok".into()) }
+    Ok(Checked::Read(findings, "ok".into()))
 }

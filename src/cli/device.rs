@@ -3,7 +3,8 @@
 use super::bench;
 use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::model::{Backend, Model, Subject};
+use crate::model::shapes::{Part, shapes};
+use crate::model::{Backend, Subject};
 use crate::plan::Plan;
 use crate::record::RunDirectory;
 use crate::training::{self, Watch};
@@ -36,6 +37,6 @@ fn on<D: Backend>() -> DeviceCommands {
         train: training::train::<D>,
         load: |plan, run, step| Ok(Box::new(training::load::<D>(plan, run, step)?)),
         bench: bench::measure::<D>,
-        n_parameters: |plan| Ok(Model::<D>::new(plan, D::open()?)?.params.count()),
+        n_parameters: |plan| Ok(shapes(plan)?.iter().map(Part::n_parameters).sum()),
     }
 }

@@ -8,12 +8,18 @@ mod console;
 mod device;
 mod diff;
 mod inspect;
+mod kinds;
+mod list;
+mod manual;
+mod plan;
 mod planning;
+mod printed;
 mod progress;
 mod provenance;
 mod report;
 mod run;
 mod sweep;
+mod schema;
 mod watcher;
 
 use crate::error::Error;
@@ -44,6 +50,18 @@ enum Command {
     Bench(bench::Arguments),
     /// One report over many runs: curves, verdicts, what differs
     Compare(compare::Arguments),
+    /// What a spec comes to: every value with its origin, parameters, checkpoints
+    Plan(plan::Arguments),
+    /// What can be written in a spec: every kind, with its keys and an example
+    Kinds(kinds::Arguments),
+    /// The language as a JSON Schema, for editors
+    Schema,
+    /// The runs of a folder, and how far each has come
+    List(list::Arguments),
+    /// Completions of the command line, for a shell
+    Completions(manual::Completions),
+    /// A page of the manual, for `man`
+    Man(manual::Man),
 }
 
 /// Why a command did not end well; each has its exit code.
@@ -81,6 +99,12 @@ pub fn main() -> ExitCode {
         Command::Diff(arguments) => diff::diff(arguments),
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Compare(arguments) => compare::compare(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::Kinds(arguments) => kinds::kinds(arguments),
+        Command::Schema => schema::schema(),
+        Command::List(arguments) => list::list(arguments),
+        Command::Completions(arguments) => manual::completions(arguments),
+        Command::Man(arguments) => manual::man(arguments),
     };
     let (code, words) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,
@@ -89,6 +113,8 @@ pub fn main() -> ExitCode {
         Err(Failure::Usage(words)) => (2, words),
         Err(Failure::Interrupted(words)) => (130, words),
     };
-    console::note(&words);
+    if !words.is_empty() {
+        console::note(&words);
+    }
     ExitCode::from(code)
 }

@@ -31,7 +31,11 @@ pub fn plan_spec(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
 /// # Errors
 /// That there is none, with the nearest name.
 pub fn read_spec(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::Usage(unreadable(path, &error)))
+    std::fs::read(path).map_err(|error| {
+        let (message, help) = unreadable(path, &error);
+        let help = help.iter().map(|help| format!("\nhelp: {help}"));
+        Failure::Usage(format!("error: {message}{}", help.collect::<String>()))
+    })
 }
 
 /// The same from bytes that are not a file: `path` only names them.
@@ -68,21 +72,27 @@ pub fn warn(findings: &Findings) {
     }
 }
 
-/// The diagnostics as a failure.
-pub fn refuse(findings: &Findings) -> Failure {
+/// The diagnostics, rendered, and how many mistakes they are.
+pub fn complaint(findings: &Findings) -> String {
     let rendered = render(&findings.diagnostics, &findings.sources, console::colours());
     let count = findings.errors_under("");
     let plural = if count == 1 { "mistake" } else { "mistakes" };
-    Failure::Usage(format!("{rendered}\n\n{count} {plural}: nothing was run"))
+    format!("{rendered}\n\n{count} {plural}: nothing was run")
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> String {
+/// The diagnostics as a failure.
+pub fn refuse(findings: &Findings) -> Failure {
+    Failure::Usage(complaint(findings))
+}
+
+/// Why a spec cannot be read, and what may have been meant.
+pub fn unreadable(path: &Path, error: &std::io::Error) -> (String, Vec<String>) {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let near = crate::spec::nearest_file(path, folder).filter(|_| !path.exists());
-    let hint = match near {
-        Some(near) => format!("\nhelp: did you mean {}?", folder.join(near).display()),
-        None if path.is_dir() => "\nhelp: that is a folder; a spec is a file".into(),
-        None => String::new(),
+    let help = match near {
+        Some(near) => Some(format!("did you mean {}?", folder.join(near).display())),
+        None if path.is_dir() => Some("that is a folder; a spec is a file".into()),
+        None => None,
     };
-    format!("error: cannot read {}: {error}{hint}", path.display())
+    (format!("cannot read {}: {error}", path.display()), help.into_iter().collect())
 }

@@ -100,6 +100,18 @@ pub fn open_tokenizer(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) 
     }
 }
 
+/// How much there is to read, known without reading it: documents and bytes. Nothing where sequences
+/// are made on the spot.
+///
+/// # Errors
+/// If the documents cannot be listed.
+pub fn survey(plan: &Plan) -> Result<Option<(usize, u64)>> {
+    let Source::Documents(open) = kind(&plan.dataset)?.source else { return Ok(None) };
+    let documents = open(&plan.dataset, plan.seed, &mut |_| {})?;
+    let bytes = (0..documents.count()).map(|i| documents.size(i)).sum();
+    Ok(Some((documents.count(), bytes)))
+}
+
 fn tokenizer_for(
     plan: &Plan,
     documents: &dyn Documents,

@@ -99,29 +99,53 @@ fn check(cx: &mut Checking<'_>) {
             };
             cx.error("path", format!("there is no file or folder {}", path.display()), help);
         }
-        Ok(path) if has_no_text(&path, patterns.as_deref()) => {
-            let message = format!("there is no text in {}", path.display());
-            let (key, help) = match patterns.is_none_or(|patterns| patterns.is_empty()) {
-                true => (
-                    "path",
-                    "files of prose and source code are known by their ending; `include` takes others",
-                ),
-                false => ("include", "no file there, or only empty ones, are of these patterns"),
-            };
-            cx.error(key, message, help);
-        }
-        Ok(_) => {}
+        Ok(path) => enough_text(cx, &path, patterns.as_deref()),
     }
 }
 
-/// Whether there is certainly no file to be read; the walk ends at the first.
-fn has_no_text(root: &Path, include: Option<&[String]>) -> bool {
-    let Some(wanted) = include.and_then(|include| wanted(include).ok()) else { return false };
-    let mut entries = WalkDir::new(root).follow_links(true).into_iter().flatten();
-    let holds_text =
-        |entry: DirEntry| entry.metadata().is_ok_and(|m| m.len() > 0) && is_to_be_read(&entry, root, &wanted);
-    !entries.any(holds_text)
+/// Reports a path without text, or with less than a training and a held-out window: a token is at
+/// least a byte, and a start token stands before every file.
+fn enough_text(cx: &mut Checking<'_>, root: &Path, patterns: Option<&[String]>) {
+    let Some(wanted) = patterns.and_then(|patterns| wanted(patterns).ok()) else { return };
+    let tokens = cx.facts.n_ctx.map_or(0, |n_ctx| 2 * (n_ctx as u64 + 1));
+    let (mut files, mut bytes) = (0, 0);
+    for entry in WalkDir::new(root).follow_links(true).into_iter().flatten() {
+        if files > 0 && files + bytes >= tokens {
+            break;
+        }
+        if is_to_be_read(&entry, root, &wanted) && begins_as_text(entry.path()) {
+            (files, bytes) = (files + 1, bytes + entry.metadata().map_or(0, |m| m.len()));
+        }
+    }
+    let is_file = root.is_file();
+    if files == 0 {
+        let message = format!("there is no text in {}", root.display());
+        let (key, help) = match patterns {
+            _ if is_file => ("path", "the file is empty or binary"),
+            Some([_, ..]) => {
+                ("include", "no file there, or only empty or binary ones, are of these patterns")
+            }
+            _ => ("path", "files of prose and source code are known by their ending; `include` takes others"),
+        };
+        return cx.error(key, message, help);
+    }
+    let most = cx.integer("max_bytes").map_or(u64::MAX, |max| max as u64);
+    if files + bytes.min(most) < tokens {
+        let key = if most < bytes { "max_bytes" } else { "path" };
+        let held = bytes.min(most);
+        let message = format!("{held} bytes of text are less than a training and a held-out sequence");
+        let help = format!("they take {tokens} tokens: read more text, or lower n_ctx");
+        cx.clash(key, message, ("architecture.n_ctx", "positions in a sequence"), help);
+    }
 }
+
+/// Whether a file can be read and is neither empty nor, as far as its beginning tells, binary.
+fn begins_as_text(path: &Path) -> bool {
+    read_at_most(path, HEAD).is_ok_and(|head| !head.is_empty() && !head.contains(&0))
+}
+
+/// How much of a file tells whether it is binary.
+const HEAD: u64 = 8192;
 
 #[derive(Debug)]
 struct Files {
@@ -224,7 +248,7 @@ impl Documents for Files {
         };
         let mut bytes =
             read_at_most(path, self.config.max_bytes - before).map_err(|e| format!("{shown}: {e}"))?;
-        if bytes[..bytes.len().min(8192)].contains(&0) {
+        if bytes[..bytes.len().min(HEAD as usize)].contains(&0) {
             return Err(format!("{shown}: binary"));
         }
         if bytes.starts_with(b"\xef\xbb\xbf") {

@@ -12,6 +12,7 @@ pub const KIND: FigureKind = FigureKind {
     reading: "One bar a head: how much the loss on the second copy of a repeated sequence rises when \
               the head is taken out of the trained model. Heads that the model copies with have long \
               bars; so have the previous-token heads they depend on.",
+    example: "[[analyses]]\nprobe = \"ablation\"",
     draw,
 };
 

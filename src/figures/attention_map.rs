@@ -13,6 +13,7 @@ pub const KIND: FigureKind = FigureKind {
     reading: "Every row is a token that attends, every column a token that is attended to. Outlined \
               are the tokens that followed an earlier occurrence of the row's token: an induction \
               head lands on them.",
+    example: "[[analyses]]\nprobe = \"attention_map\"\ntext = \"Mr Velkrand met Osilwyn. Velkrand smiled, and Osilwyn\"",
     draw,
 };
 

@@ -12,6 +12,7 @@ pub const KIND: FigureKind = FigureKind {
     name: "conv_weights",
     reading: "The share of the kernel's weight at every offset. Weight on the previous token does \
               what a previous-token head does: it writes into every position what came before it.",
+    example: "[[analyses]]\nprobe = \"conv_weights\"",
     draw,
 };
 

@@ -13,6 +13,7 @@ pub const KIND: FigureKind = FigureKind {
               zero, the more the model gains from what it has read. It drops where induction heads \
               form. Below, the two losses themselves: a score may also fall because the early loss \
               rises.",
+    example: "[[analyses]]\nprobe = \"in_context_learning\"",
     draw,
 };
 

@@ -12,6 +12,7 @@ pub const KIND: FigureKind = FigureKind {
     reading: "The mean loss of every step's batch (faint), its centred moving average over a tenth \
               of the steps so far to either side (dark), and the loss on held-out text (dots). A \
               bump or a bend where the heads form is the phase change as the loss sees it.",
+    example: "[training]\nvalidation_sequences = 64",
     draw,
 };
 

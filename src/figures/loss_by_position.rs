@@ -12,6 +12,7 @@ pub const KIND: FigureKind = FigureKind {
               light to dark. A model that learns from its context has a falling line: the later a \
               token comes, the better it is predicted. The dashed positions are the ones the \
               in-context-learning score compares.",
+    example: "[[analyses]]\nprobe = \"in_context_learning\"",
     draw,
 };
 

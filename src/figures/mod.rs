@@ -48,6 +48,8 @@ pub struct FigureKind {
     pub name: &'static str,
     /// What it shows and how to read it.
     pub reading: &'static str,
+    /// What makes it in a spec.
+    pub example: &'static str,
     /// Draws the figures of this kind that a run has data for.
     pub draw: fn(&Record) -> Result<Vec<Figure>, FigureError>,
 }

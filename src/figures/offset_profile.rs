@@ -12,6 +12,7 @@ pub const KIND: FigureKind = FigureKind {
               to 4 places after an earlier occurrence of the current token. An induction head looks \
               at offset 1. A head that looks at 2 or further copies as well but scores nothing in \
               prefix matching: it is called shifted.",
+    example: "[[analyses]]\nprobe = \"offset_profile\"",
     draw,
 };
 

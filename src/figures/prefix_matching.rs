@@ -9,6 +9,7 @@ pub const KIND: FigureKind = FigureKind {
     reading: "One line a head: the share of its attention that lies, when a token comes up again, \
               on what followed that token before. An induction head's line climbs, often within \
               one or two checkpoints, and crosses the dashed threshold.",
+    example: "[[analyses]]\nprobe = \"prefix_matching\"",
     draw,
 };
 

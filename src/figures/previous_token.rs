@@ -9,6 +9,7 @@ pub const KIND: FigureKind = FigureKind {
     reading: "One line a head: the share of its attention that lies on the token just before. In a \
               model of attention alone, a head of an earlier layer has to learn this before an \
               induction head can form; a convolution can do it instead.",
+    example: "[[analyses]]\nprobe = \"previous_token\"",
     draw,
 };
 

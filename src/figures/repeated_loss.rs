@@ -12,6 +12,7 @@ pub const KIND: FigureKind = FigureKind {
               copy's loss lies below the first's, the model copies from its context. Below, the \
               same by position: with an induction head the loss falls from the second token of the \
               second copy on.",
+    example: "[[analyses]]\nprobe = \"repeated_loss\"",
     draw,
 };
 

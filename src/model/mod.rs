@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod device;
 mod norm;
 pub mod params;
+pub mod shapes;
 pub mod subject;
 
 pub use blocks::Pass;
@@ -53,10 +54,14 @@ impl<D: Backend> Model<D> {
     /// # Errors
     /// If the device cannot hold it.
     pub fn new(plan: &Plan, device: D) -> Result<Self> {
+        Self::build(plan, &mut Maker::new(device, plan.seed))
+    }
+
+    fn build(plan: &Plan, maker: &mut Maker<D>) -> Result<Self> {
         let architecture = &plan.architecture;
         let (d_model, n_ctx, d_vocab) = (architecture.d_model, architecture.n_ctx, plan.d_vocab());
         let init = &architecture.init;
-        let mut maker = Maker { device, seed: plan.seed, params: Params::default() };
+        maker.part("embedding");
         let embedding = Start::Normal(init.embedding_std);
         let w_e = maker.make("embed.W_E".into(), &[d_vocab, d_model], embedding)?;
         let learned = architecture.positions == "learned";
@@ -72,16 +77,18 @@ impl<D: Backend> Model<D> {
         let mut blocks = Vec::new();
         let mut heads = Vec::new();
         let mut n_layers = 0;
-        for (chosen, (layer, joins)) in architecture.blocks.iter().zip(blocks::layers(&architecture.blocks)?)
-        {
+        let layers = blocks::layers(&architecture.blocks)?;
+        for (i, (chosen, (layer, joins))) in architecture.blocks.iter().zip(layers).enumerate() {
             n_layers = layer + 1;
             let kind = blocks::find(&chosen.kind)?;
-            let mut init = Init { architecture, maker: &mut maker, layer, joins, w_pos };
+            maker.part(&format!("block {i}, {}", chosen.kind));
+            let mut init = Init { architecture, maker: &mut *maker, layer, joins, w_pos };
             blocks.push(D::build(kind)(chosen, &mut init)?);
             let n_heads = chosen.config.get("n_heads").and_then(|n| n.as_integer());
             heads.extend(n_heads.map(|n| (layer, n as usize)));
         }
-        let final_norm = Norm::make(&mut maker, &architecture.normalization, "ln_final", d_model)?;
+        maker.part("unembedding");
+        let final_norm = Norm::make(maker, &architecture.normalization, "ln_final", d_model)?;
         let unembedding = match architecture.tied_embeddings {
             true => (w_e, Unembedding::Tied),
             false => {
@@ -91,7 +98,7 @@ impl<D: Backend> Model<D> {
             }
         };
         let stream_positions = w_pos.filter(|_| learned);
-        let params = maker.params;
+        let params = std::mem::take(&mut maker.params);
         Ok(Model {
             params,
             d_model,

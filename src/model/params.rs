@@ -78,15 +78,29 @@ pub struct Maker<D: Backend> {
     pub seed: u64,
     /// Those made so far.
     pub params: Params<D>,
+    /// The parts of the model, each with the number of parameters made before it.
+    pub parts: Vec<(String, usize)>,
+    /// Whether only names and shapes are wanted: no value is made.
+    pub only_shapes: bool,
 }
 
 impl<D: Backend> Maker<D> {
+    /// Has made nothing so far.
+    pub fn new(device: D, seed: u64) -> Self {
+        Maker { device, seed, params: Params::default(), parts: Vec::new(), only_shapes: false }
+    }
+
+    /// What is made from here on belongs to this part of the model.
+    pub fn part(&mut self, name: &str) {
+        self.parts.push((name.to_string(), self.params.0.len()));
+    }
+
     /// A new parameter.
     ///
     /// # Errors
     /// If the device cannot hold it.
     pub fn make(&mut self, name: String, shape: &[usize], start: Start) -> Result<ParamId> {
-        let count = shape.iter().product();
+        let count = if self.only_shapes { 0 } else { shape.iter().product() };
         let values = match start {
             Start::Constant(value) => vec![value; count],
             Start::Normal(std) => {

@@ -3,6 +3,7 @@
 use super::Plan;
 use crate::spec::Findings;
 use crate::spec::read::join;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use toml::{Table, Value};
 
@@ -13,6 +14,31 @@ impl Plan {
         let mut out = String::new();
         section(&table, "", "", findings, &mut out);
         out
+    }
+}
+
+impl Plan {
+    /// Where each value came from, by dotted path: `default`, `specs/a.toml:3`, `--set`.
+    pub fn origins(&self, findings: &Findings) -> BTreeMap<String, String> {
+        let mut origins = BTreeMap::new();
+        let table = Value::Table(Table::try_from(self).unwrap_or_default());
+        leaves(&table, "", &mut |path| {
+            origins.insert(path.to_string(), findings.places.origin(path, &findings.sources));
+        });
+        origins
+    }
+}
+
+fn leaves(value: &Value, path: &str, visit: &mut dyn FnMut(&str)) {
+    match value {
+        Value::Table(table) => {
+            table.iter().for_each(|(key, value)| leaves(value, &join(path, key), visit));
+        }
+        Value::Array(items) if items.first().is_some_and(Value::is_table) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(i, item)| leaves(item, &join(path, &i.to_string()), visit));
+        }
+        _ => visit(path),
     }
 }
 

@@ -17,22 +17,27 @@ impl Resolver<'_> {
     /// `tokens` becomes `steps`, if that is how the length is told.
     fn length(&mut self, root: &mut Table, per_step: Option<i64>) {
         let Some(Value::Table(training)) = root.get_mut("training") else { return };
-        let tokens = training.remove("tokens").and_then(|t| t.as_integer());
+        let mut tokens = training.remove("tokens").and_then(|t| t.as_integer());
         let findings = &mut *self.findings;
+        let over = |key: &str, other: &str| findings.places.over(key, other, &findings.sources);
+        let (said, in_steps) = ("training.tokens", "training.steps");
+        let (steps_win, tokens_win) = (over(in_steps, said), over(said, in_steps));
+        if steps_win {
+            tokens = None;
+        } else if tokens_win {
+            training.remove("steps");
+        }
         let written = |key: &str| findings.places.value(&format!("training.{key}")).is_some();
         match (written("tokens"), written("steps")) {
-            (true, true) => {
+            (true, true) if !steps_win && !tokens_win => {
                 let message = "`tokens` and `steps` both say how long to train";
                 let other = ("training.steps", "`steps` says it too");
                 findings.clash("training.tokens", message, other, "keep one of them");
             }
             (false, false) if findings.lacks("tokens") && findings.lacks("steps") => {
                 let message = "`training` does not say how long to train";
-                findings.error(
-                    "training.tokens",
-                    message,
-                    "add `tokens = 6_000_000` to `[training]`, or `steps`",
-                );
+                let help = "add `tokens = 6_000_000` to `[training]`, or `steps`";
+                findings.missing("training.tokens", message, help);
             }
             _ => {}
         }
@@ -47,7 +52,10 @@ impl Resolver<'_> {
                 findings.clash("training.tokens", message, other, help);
             }
             let steps = (tokens as u64).div_ceil(per_step as u64).max(1) as i64;
-            training.entry("steps").or_insert(steps.into());
+            if !training.contains_key("steps") {
+                findings.places.same("training.tokens", "training.steps");
+                training.insert("steps".into(), steps.into());
+            }
         }
         let steps = training.get("steps").and_then(Value::as_integer);
         if steps.is_some_and(|steps| steps.checked_mul(per_step).is_none()) {

@@ -5,7 +5,7 @@ use super::texts::from_start;
 use super::{Context, ProbeKind};
 use crate::error::{Error, Result};
 use crate::record::Table;
-use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
+use crate::spec::{Checking, Default, Key, Kind, Trait, Type, nearest};
 use serde::Deserialize;
 
 /// The registry's entry.
@@ -60,7 +60,9 @@ fn check(cx: &mut Checking<'_>) {
                 n => format!("{}.0 to {}.{}", b.layer, b.layer, n - 1),
             })
             .collect();
-        let help = format!("heads here: {}; or \"best\", or \"all\"", heads.join(", "));
+        let near = nearest(&name, ["best", "all"])
+            .map_or(String::new(), |near| format!("did you mean \"{near}\"? "));
+        let help = format!("{near}heads here: {}; or \"best\", or \"all\"", heads.join(", "));
         cx.error("head", format!("there is no head {name:?}"), help);
     }
 }

@@ -46,6 +46,9 @@ pub struct State {
     pub digests: BTreeMap<String, String>,
 }
 
+/// Elsewhere a lock would keep readers out, too.
+const LOCKS: bool = cfg!(unix);
+
 /// The files of a checkpoint, by name.
 pub type CheckpointFiles = Vec<(&'static str, Vec<u8>)>;
 
@@ -206,9 +209,29 @@ impl RunDirectory {
                 lines.take_while(|line| line_step(line).is_ok_and(|s| s <= step)).flatten().copied().collect()
             }
         };
+        if self.running() {
+            let path = self.path.display();
+            return Err(Error::message(format!("{path} is being trained by another process")));
+        }
         files::write(&path, &kept).map_err(Error::write(&path))?;
         let file = fs::OpenOptions::new().append(true).open(&path).map_err(Error::write(&path))?;
+        if LOCKS {
+            // A disk that knows no locks is no reason not to train.
+            let _ = file.try_lock();
+        }
         Ok(MetricsFile { file, path })
+    }
+
+    /// Whether a process is training here, as far as the disk can tell: it holds `metrics.jsonl`.
+    pub fn running(&self) -> bool {
+        let Ok(file) = fs::File::open(self.file("metrics.jsonl")) else { return false };
+        LOCKS && matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock))
+    }
+
+    /// The last whole line of `metrics.jsonl`.
+    pub fn last_metrics(&self) -> Option<Metrics> {
+        let bytes = fs::read(self.file("metrics.jsonl")).ok()?;
+        bytes.rsplit(|b| *b == b'\n').find_map(|line| serde_json::from_slice(line).ok())
     }
 
     /// Everything a report may read.
@@ -300,6 +323,24 @@ impl MetricsFile {
     pub fn sync(&self) -> Result<()> {
         self.file.sync_data().map_err(Error::write(&self.path))
     }
+}
+
+/// The runs in a folder, and in the folders in it (the members of a sweep), in the order of their names.
+pub fn runs_in(folder: &Path) -> Vec<RunDirectory> {
+    let folders = |path: &Path| {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut found: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+        found.sort();
+        found
+    };
+    let mut runs = Vec::new();
+    for path in folders(folder) {
+        match RunDirectory::at(&path).exists() {
+            true => runs.push(RunDirectory::at(path)),
+            false => runs.extend(folders(&path).into_iter().map(RunDirectory::at).filter(|r| r.exists())),
+        }
+    }
+    runs
 }
 
 /// The folder of a run given as a path to it or to a file in it.

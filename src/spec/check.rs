@@ -15,6 +15,25 @@ impl Places {
         self.0.insert(path.to_string(), (key, value));
     }
 
+    /// What was written for one key stands for another.
+    pub fn same(&mut self, path: &str, other: &str) {
+        if let Some(place) = self.0.get(path).cloned() {
+            self.0.insert(other.to_string(), place);
+        }
+    }
+
+    /// Whether what is written for one key was laid over what is written for another: it stands in a
+    /// spec that extends the other's, or on the command line.
+    pub fn over(&self, path: &str, other: &str, sources: &Sources) -> bool {
+        let layer = |path: &str| {
+            let span = self.value(path)?;
+            let source = span.source as i64;
+            // A spec is read before what it extends, and `--set` after all of them.
+            Some(if sources.of(span).name == "--set" { source } else { -source })
+        };
+        matches!((layer(path), layer(other)), (Some(here), Some(there)) if here > there)
+    }
+
     /// Where a value was written, if it was.
     pub fn value(&self, path: &str) -> Option<&Span> {
         self.0.get(path).map(|(_, value)| value)
@@ -83,6 +102,12 @@ impl Findings {
     pub fn error(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let span = self.places.nearest(path);
         self.diagnostics.push(Diagnostic::error(path, span, message).help(help));
+    }
+
+    /// Reports that a key is missing.
+    pub fn missing(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.places.nearest(path);
+        self.diagnostics.push(Diagnostic::error(path, span, message).absent().help(help));
     }
 
     /// Reports a mistake between two values, showing both.

@@ -14,6 +14,8 @@ pub struct Diagnostic {
     pub key: String,
     /// Where it stands.
     pub span: Span,
+    /// Whether what is wrong is that the key is not there: its place is that of its table.
+    pub absent: bool,
     /// A few words beside the caret.
     pub label: String,
     /// Other places that matter, each with a few words.
@@ -39,10 +41,17 @@ impl Diagnostic {
             message: message.into(),
             key: key.to_string(),
             span,
+            absent: false,
             label: String::new(),
             related: Vec::new(),
             help: Vec::new(),
         }
+    }
+
+    /// What is wrong is that the key is not there.
+    pub fn absent(mut self) -> Self {
+        self.absent = true;
+        self
     }
 
     /// Words beside the caret.
@@ -70,14 +79,21 @@ const MOST_SHOWN: usize = 50;
 /// Renders diagnostics in the order of their places, `file:line:column` and caret included.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
-    ordered.sort_by_key(|d| (d.span.source, d.span.range.start));
+    let ordered = in_order(diagnostics);
     let shown = ordered.iter().take(MOST_SHOWN);
     let mut blocks: Vec<String> = shown.map(|d| render_one(d, sources, &renderer)).collect();
     if ordered.len() > MOST_SHOWN {
         blocks.push(format!("… and {} more", ordered.len() - MOST_SHOWN));
     }
     blocks.join("\n\n")
+}
+
+/// Diagnostics in the order of their places; what is missing comes last, for it may be missing because
+/// of something else.
+pub fn in_order(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
+    let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
+    ordered.sort_by_key(|d| (d.absent, d.span.source, d.span.range.start));
+    ordered
 }
 
 fn render_one(d: &Diagnostic, sources: &Sources, renderer: &Renderer) -> String {

@@ -72,7 +72,9 @@ fn base(folder: &Path, value: &Value, above: &[PathBuf]) -> Result<(PathBuf, Vec
     }
     std::fs::read(&path).map(|bytes| (path.clone(), bytes)).map_err(|error| {
         let near = nearest_file(&path, path.parent().unwrap_or(Path::new("")));
-        let help = match near.filter(|_| !path.exists()) {
+        let extends_this =
+            |near: &String| above.iter().any(|over| real(over) == real(&path.with_file_name(near)));
+        let help = match near.filter(|near| !path.exists() && !extends_this(near)) {
             Some(near) => format!("did you mean {near:?}?"),
             None => "a path is relative to this file; `~` and `$VAR` are understood".into(),
         };

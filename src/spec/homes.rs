@@ -1,6 +1,6 @@
 //! Where a key belongs: the search through the whole language that a misplaced key starts.
 
-use super::names::nearest;
+use super::names::almost;
 use super::schema::{Choice, Key, Language, Type};
 use super::tree::{Node, Value};
 
@@ -26,11 +26,13 @@ impl Home {
 }
 
 impl Language {
-    /// Where a key with such a value belongs, in words; empty if nowhere.
-    pub(super) fn homes(&self, name: &str, node: &Node) -> Vec<String> {
+    /// Where a key with such a value belongs, in words; empty if nowhere. With a `near` name where it
+    /// stands, only where its value fits.
+    pub(super) fn homes(&self, name: &str, node: &Node, near: bool) -> Vec<String> {
         let mut homes = self.all();
         homes.retain(|home| home.key.name == name);
-        if homes.iter().any(|home| takes(&home.key.ty, node)) {
+        let is_kind = self.registries.iter().any(|(registry, _)| self.kind(registry, name).is_some());
+        if near || is_kind || homes.iter().any(|home| takes(&home.key.ty, node)) {
             homes.retain(|home| takes(&home.key.ty, node));
         }
         homes.truncate(3);
@@ -39,13 +41,19 @@ impl Language {
 
     /// What was meant by a name that is no key: a kind, a key spelt almost so, or one whose
     /// documentation has the words.
-    pub(super) fn meant(&self, wrong: &str) -> Option<String> {
-        let registry = self.registries.iter().find(|(_, kinds)| kinds.iter().any(|kind| kind.name == wrong));
-        if let Some((registry, _)) = registry {
-            return Some(format!("\"{wrong}\" is a {registry}: kinds are picked as `kind = \"{wrong}\"`"));
+    pub(super) fn meant(&self, wrong: &str, node: &Node) -> Option<String> {
+        let has = |choice: &Choice| self.kind(choice.registry, wrong).is_some();
+        if let Some((header, choice)) = self.choices().into_iter().find(|(_, choice)| has(choice)) {
+            let (registry, word) = (choice.registry, choice.word);
+            return Some(format!(
+                "\"{wrong}\" is a {registry}: write `{word} = \"{wrong}\"` under `{header}`"
+            ));
         }
-        let homes = self.all();
-        let spelt = nearest(wrong, homes.iter().map(|home| home.key.name));
+        let mut homes = self.all();
+        if homes.iter().any(|home| takes(&home.key.ty, node)) {
+            homes.retain(|home| takes(&home.key.ty, node));
+        }
+        let spelt = almost(wrong, homes.iter().map(|home| home.key.name));
         let bare = ["num_", "n_", "d_"].iter().find_map(|start| wrong.strip_prefix(start)).unwrap_or(wrong);
         let words = format!(" {} ", bare.to_lowercase().replace(['_', '-'], " "));
         let gist = |home: &Home| home.key.doc.split(';').next().unwrap_or("").to_string();
@@ -117,6 +125,7 @@ impl Language {
 fn takes(ty: &Type, node: &Node) -> bool {
     match (ty, &node.value) {
         (Type::Table(_) | Type::Kind(_), value) => matches!(value, Value::Table(_)),
+        (Type::List(Type::Table(_) | Type::Kind(_), ..), Value::Table(_)) => true,
         (Type::List(..), value) => matches!(value, Value::List(_)),
         (_, value) => !matches!(value, Value::Table(_) | Value::List(_)),
     }

@@ -4,11 +4,14 @@
 //! survives the planning.
 
 pub mod check;
+pub mod describe;
 pub mod diagnostic;
 mod extends;
 mod homes;
+mod json_schema;
 mod names;
 mod overrides;
+pub mod placed;
 pub mod read;
 pub mod schema;
 pub mod source;

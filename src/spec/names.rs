@@ -1,7 +1,8 @@
 //! The name that was meant.
 
-/// The name nearest to a misspelt one, if any is near: a few letters apart, or the only one of which
-/// it is the beginning or a whole part (`conv` of `conv1d`, `vocab` of `d_vocab`).
+/// The name nearest to a misspelt one, if any is near: a few letters apart, what other programs call
+/// so, or the only one of which it is the beginning or a whole part (`conv` of `conv1d`, `vocab` of
+/// `d_vocab`), or that is a part of it (`seed` of `random_seed`).
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = simple(wrong);
     let candidates: Vec<&str> = names.into_iter().collect();
@@ -9,22 +10,89 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
     if letters < 2 {
         return None;
     }
-    let near = |name: &str| {
-        let name = simple(name);
-        let distance = strsim::damerau_levenshtein(&wrong, &name);
-        // One letter of three is another word ("gpu" is not "cpu") unless the words begin alike.
-        let alike = letters > 3 || wrong.chars().next() == name.chars().next();
-        (distance <= (letters / 3).clamp(1, 3) && alike).then_some(distance)
-    };
-    let closest = candidates.iter().filter_map(|name| Some((near(name)?, *name))).min_by_key(|(d, _)| *d);
     let only = |has: &dyn Fn(&str) -> bool| {
         let mut found = candidates.iter().copied().filter(|name| letters >= 3 && has(&simple(name)));
         found.next().filter(|_| found.next().is_none())
     };
-    closest
-        .map(|(_, name)| name)
+    let parts = |name: &str, part: &str| part.len() >= 3 && name.split('_').any(|p| p == part);
+    within(&wrong, &candidates, (letters / 3).clamp(1, 3))
+        .or_else(|| elsewhere(&wrong, &candidates))
         .or_else(|| only(&|name| name.starts_with(&wrong)))
-        .or_else(|| only(&|name| name.split('_').any(|part| part == wrong)))
+        .or_else(|| only(&|name| parts(name, &wrong)))
+        .or_else(|| only(&|name| parts(&wrong, name)))
+}
+
+/// The name that is at most a letter or two apart, where many names compete.
+pub fn almost<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong = simple(wrong);
+    let candidates: Vec<&str> = names.into_iter().collect();
+    let letters = wrong.chars().count();
+    let near = (letters >= 4).then(|| within(&wrong, &candidates, (letters / 5).clamp(1, 2)));
+    near.flatten().or_else(|| elsewhere(&wrong, &candidates))
+}
+
+/// The closest name that is so many letters apart at most.
+fn within<'a>(wrong: &str, names: &[&'a str], most: usize) -> Option<&'a str> {
+    let letters = wrong.chars().count();
+    let near = |name: &str| {
+        let name = simple(name);
+        let distance = strsim::damerau_levenshtein(wrong, &name);
+        // One letter of three is another word ("gpu" is not "cpu") unless the words begin alike.
+        let alike = letters > 3 || wrong.chars().next() == name.chars().next();
+        (distance <= most && alike).then_some(distance)
+    };
+    let closest = names.iter().filter_map(|name| Some((near(name)?, *name))).min_by_key(|(d, _)| *d);
+    closest.map(|(_, name)| name)
+}
+
+/// What other programs and papers call something, and what it is called here.
+#[rustfmt::skip]
+const ELSEWHERE: &[(&str, &[&str])] = &[
+    ("architecture", &["model", "network", "arch", "transformer"]),
+    ("analyses", &["probes", "probe", "measurements", "metrics"]),
+    ("d_model", &["hidden_size", "hidden_dim", "dim", "model_dim", "n_embd", "embed_dim", "embedding_dim", "width", "d_embed"]),
+    ("n_ctx", &["context", "context_length", "context_size", "n_context", "block_size", "max_len", "max_length", "max_seq_len", "seq_len", "sequence_length", "n_positions"]),
+    ("n_heads", &["num_attention_heads", "n_attention_heads"]),
+    ("d_head", &["head_dim", "head_size"]),
+    ("d_mlp", &["d_ff", "d_ffn", "intermediate_size", "ffn_dim"]),
+    ("d_vocab", &["vocab_size", "n_vocab", "vocabulary_size", "num_tokens"]),
+    ("normalization", &["layer_norm", "norm_type"]),
+    ("positions", &["positional_encoding", "position_embedding", "pos_emb", "positional_embedding"]),
+    ("kernel_size", &["width", "taps"]),
+    ("lr", &["learning_rate", "max_lr"]),
+    ("eps", &["epsilon"]),
+    ("weight_decay", &["wd", "decay", "l2"]),
+    ("clip_norm", &["grad_clip", "gradient_clip", "gradient_clipping", "max_grad_norm", "max_norm", "grad_norm"]),
+    ("steps", &["max_steps", "num_steps", "n_steps", "iterations", "max_iters", "train_steps"]),
+    ("batch_size", &["bs", "train_batch_size", "micro_batch_size"]),
+    ("warmup_fraction", &["warmup_steps", "warmup_ratio", "warmup_iters"]),
+    ("final_fraction", &["min_lr", "min_lr_ratio", "final_lr", "lr_min"]),
+    ("checkpoints", &["save_every", "checkpoint_every", "save_steps", "checkpoint_interval", "saves"]),
+    ("validation_fraction", &["val_fraction", "valid_fraction", "validation_split", "val_split", "test_fraction"]),
+    ("include", &["glob", "globs", "pattern", "patterns"]),
+    ("path", &["file", "files", "folder", "dir", "directory"]),
+    ("text", &["prompt", "input", "sentence"]),
+    ("attention", &["attn", "mha", "multihead_attention", "sa"]),
+    ("conv1d", &["conv", "convolution", "cnn", "causal_conv"]),
+    ("mlp", &["ffn", "ff", "feedforward", "feed_forward", "dense"]),
+    ("rotary", &["rope"]),
+    ("learned", &["absolute", "learnt"]),
+    ("relative_bias", &["relative", "t5"]),
+    ("rms", &["rmsnorm"]),
+    ("layer", &["layernorm", "ln"]),
+    ("cuda", &["gpu", "nvidia"]),
+    ("f32", &["fp32", "float32", "float", "single"]),
+    ("bf16", &["bfloat16", "half"]),
+    ("bytes", &["char", "chars", "character", "characters"]),
+    ("stories", &["story", "tiny_stories", "tinystories"]),
+    ("in_context_learning", &["icl", "icl_score"]),
+    ("prefix_matching", &["induction", "induction_heads", "induction_head", "induction_score"]),
+    ("final", &["last", "end"]),
+];
+
+fn elsewhere<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
+    let here = |name: &&&str| ELSEWHERE.iter().any(|(is, called)| is == *name && called.contains(&wrong));
+    names.iter().find(here).copied()
 }
 
 /// `dModel`, `d-model` and `D_MODEL` are `d_model`.
@@ -43,7 +111,7 @@ fn simple(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{almost, nearest};
 
     #[test]
     fn the_name_that_was_meant_is_found_and_no_other() {
@@ -59,8 +127,13 @@ mod tests {
         assert_eq!(meant("lrr"), Some("lr"));
         assert_eq!(meant("l"), None);
         assert_eq!(meant("dropout"), None);
-        assert_eq!(nearest("gpu", ["auto", "cpu", "cuda"]), None);
+        assert_eq!(meant("hidden_size"), Some("d_model"));
+        assert_eq!(meant("random_path"), Some("path"));
+        assert_eq!(nearest("gpu", ["auto", "cpu", "cuda"]), Some("cuda"));
+        assert_eq!(nearest("tpu", ["auto", "cpu", "cuda"]), None);
         assert_eq!(nearest("cdua", ["auto", "cpu", "cuda"]), Some("cuda"));
         assert_eq!(nearest("", keys), None);
+        assert_eq!(almost("dilation", ["ablation", "lr"]), None);
+        assert_eq!(almost("learning_rat", ["ablation", "learning_rate"]), Some("learning_rate"));
     }
 }

@@ -78,7 +78,7 @@ impl Reader<'_> {
         };
         let message = format!("{} has no `{}`", called(path), key.name);
         let help = format!("add `{written}`, {}: {}", key.ty.describe(), key.doc);
-        self.missing.push((key.name, Diagnostic::error(&at, span.clone(), message).help(help)));
+        self.missing.push((key.name, Diagnostic::error(&at, span.clone(), message).absent().help(help)));
     }
 
     /// A default is written in TOML like any value; it has no place.
@@ -161,13 +161,20 @@ impl Reader<'_> {
         let instead = |e: &&Entry| {
             ["kind", "type", "probe"].contains(&e.key.as_str()) || nearest(&e.key, [choice.word]).is_some()
         };
-        let Some(entry) = tree.get(choice.word).or_else(|| tree.entries.iter().find(instead)) else {
+        // `name = "adamw"`, too.
+        let named = |e: &&Entry| {
+            e.key == "name"
+                && matches!(&e.node.value, Value::Text(s) if nearest(s, names.iter().copied()).is_some())
+        };
+        let misspelt = || tree.entries.iter().find(instead).or_else(|| tree.entries.iter().find(named));
+        let Some(entry) = tree.get(choice.word).or_else(misspelt) else {
             if let Some(name) = choice.default {
                 return Some((None, self.language.kind(choice.registry, name)?));
             }
             let message = format!("{} has no `{}`", called(path), choice.word);
             let help = format!("add `{} = …`: {}", choice.word, one_of(&names));
-            self.missing.push((choice.word, Diagnostic::error(&at, span.clone(), message).help(help)));
+            let diagnostic = Diagnostic::error(&at, span.clone(), message).absent();
+            self.missing.push((choice.word, diagnostic.help(help)));
             return None;
         };
         if matches!(entry.node.value, Value::Unreadable) {
@@ -219,7 +226,7 @@ impl Reader<'_> {
             let message = format!("{} has no key `{}`", called(path), entry.key);
             let mut diagnostic = Diagnostic::error(&join(path, &entry.key), entry.key_span.clone(), message);
             let near = nearest(&entry.key, names.iter().copied());
-            let homes = self.language.homes(&entry.key, &entry.node);
+            let homes = self.language.homes(&entry.key, &entry.node, near.is_some());
             if !homes.is_empty() {
                 self.findings.misplaced.insert(entry.key.clone());
                 let help = format!("`{}` belongs {}", entry.key, homes.join(", or "));
@@ -227,7 +234,7 @@ impl Reader<'_> {
             } else if let Some(near) = near {
                 diagnostic = diagnostic.label(format!("did you mean `{near}`?"));
                 self.findings.incomplete |= near == super::EXTENDS.name;
-            } else if let Some(meant) = self.language.meant(&entry.key) {
+            } else if let Some(meant) = self.language.meant(&entry.key, &entry.node) {
                 diagnostic = diagnostic.help(meant);
             }
             let is_table = |entry: &Entry| matches!(entry.node.value, Value::Table(_));

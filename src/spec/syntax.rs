@@ -167,33 +167,112 @@ fn around(table: &DeTable<'_>, at: usize, line: usize) -> Option<Range<usize>> {
 /// What the parser says, with what to do about it.
 fn explained(message: &str, text: &str, span: Span) -> Diagnostic {
     let message = message.lines().next().unwrap_or("");
-    let word = text[span.range.clone()].trim_matches(|c: char| !c.is_alphanumeric());
-    let before = text[..span.range.start].rfind('\n').map_or(0, |i| i + 1);
-    let line = text[before..].lines().next().unwrap_or("").trim();
-    let unquoted = message.starts_with("string values must be quoted");
-    let message = match word.chars().next() {
-        None if unquoted => "a key without a value",
-        Some(first) if unquoted && first.is_numeric() => "neither a number nor text in quotes",
+    let start = text[..span.range.start].rfind('\n').map_or(0, |i| i + 1);
+    let end = text[span.range.start..].find('\n').map_or(text.len(), |i| span.range.start + i);
+    let slip = Slip {
+        word: text[span.range.clone()].trim_matches(|c: char| !c.is_alphanumeric()),
+        line: text[start..end].trim(),
+        before: &text[start..span.range.start],
+        rest: &text[span.range.start..end],
+    };
+    let path =
+        slip.rest.starts_with(['~', '/']) || slip.rest.starts_with("./") || slip.rest.starts_with("../");
+    let bare = path || (message.starts_with("invalid float") && slip.rest.starts_with(char::is_alphabetic));
+    let bare = bare && slip.before.trim_end().ends_with('=');
+    let unquoted = bare || message.starts_with("string values must be quoted");
+    let said = match slip.word.chars().next() {
+        None if unquoted && !path => "a key without a value",
+        Some(first) if unquoted && !path && first.is_numeric() => "neither a number nor text in quotes",
+        _ if bare => "string values must be quoted",
         _ => message,
     };
-    let help = if unquoted && word.starts_with(char::is_alphabetic) {
-        format!("text goes in quotes: \"{word}\"")
-    } else if message.starts_with("key with no value") && line.ends_with(']') {
-        "a table opens with `[name]`, each of a list of tables with `[[name]]`".into()
-    } else if message.starts_with("key with no value") {
-        "write `key = value`".into()
-    } else if message.starts_with("duplicate key") && text.contains(&format!("[{line}]")) {
-        format!("each of a list of tables has double brackets: `[{line}]`")
-    } else if message.starts_with("duplicate key") {
-        format!("`{word}` is there already: keep one")
-    } else if message == NEVER_CLOSED {
-        "the bracket or the quotes that belong to it are missing".into()
-    } else {
-        String::new()
-    };
-    let said = message.trim_end_matches(", expected nothing").trim_end_matches(", expected literal string");
+    let help = slip.help(said, unquoted, text);
+    let said = said.trim_end_matches(", expected nothing").trim_end_matches(", expected literal string");
     let diagnostic = Diagnostic::error("", span, format!("this is not TOML: {said}"));
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
+}
+
+/// What stands around a slip.
+struct Slip<'a> {
+    /// What the parser points at, without signs.
+    word: &'a str,
+    /// The line, trimmed.
+    line: &'a str,
+    /// The line up to the slip.
+    before: &'a str,
+    /// The line from the slip on.
+    rest: &'a str,
+}
+
+impl Slip<'_> {
+    /// What to do about it; empty if the parser's words have to do.
+    fn help(&self, message: &str, unquoted: bool, text: &str) -> String {
+        let Slip { word, line, before, rest } = *self;
+        let value = line.split_once('=').map_or("", |(_, value)| value.trim());
+        let quoted = before.trim_end().ends_with(['"', '\'']);
+        let is = |start: &str| message.starts_with(start);
+        if value.contains("//") || line.starts_with("//") {
+            return "a comment begins with `#`".into();
+        }
+        let whole = rest.trim_start_matches(|c: char| !c.is_alphanumeric() && !"~./".contains(c));
+        let whole =
+            whole.split(|c: char| !c.is_alphanumeric() && !"~_-./".contains(c)).next().unwrap_or(word);
+        if unquoted && whole.contains(char::is_alphabetic) && !whole.starts_with(|c: char| c.is_ascii_digit())
+        {
+            return format!("text goes in quotes: \"{whole}\"");
+        }
+        if let Some(number) = super::wrong::number_meant(value) {
+            return format!("write it out: {number}");
+        }
+        if is("key with no value") && line.ends_with(']') {
+            return "a table opens with `[name]`, each of a list of tables with `[[name]]`".into();
+        }
+        if is("duplicate key") && text.contains(&format!("[{line}]")) {
+            return format!("each of a list of tables has double brackets: `[{line}]`");
+        }
+        if is("duplicate key") {
+            return format!("`{word}` is there already: keep one");
+        }
+        if rest.starts_with(':') {
+            return "a key and its value are joined by `=`".into();
+        }
+        if is("key with no value") {
+            return "write `key = value`".into();
+        }
+        if is("unclosed table") || is("unclosed array table") {
+            return "a table opens with `[name]`, each of a list of tables with `[[name]]`".into();
+        }
+        if is("unexpected leading zero") {
+            return "a whole number does not begin with 0".into();
+        }
+        if is("invalid boolean") {
+            return "write `true` or `false`".into();
+        }
+        if message == NEVER_CLOSED {
+            return "the bracket or the quotes that belong to it are missing".into();
+        }
+        if is("invalid basic string") || is("invalid literal string") {
+            return "the quotes that end it are missing".into();
+        }
+        if message.contains("escape") || message.contains("unicode") {
+            return "in double quotes a backslash begins an escape; single quotes take text as it is".into();
+        }
+        if is("invalid mantissa") || is("invalid fraction") {
+            return "a number has digits before and after its point: 0.5".into();
+        }
+        if is("unexpected key or value") && rest.contains('=')
+            || value.contains(" = ") && !value.contains('{')
+        {
+            return "each key has a line of its own".into();
+        }
+        if is("unexpected key or value") && quoted && rest.starts_with(char::is_alphanumeric) {
+            return "quotes inside quotes are written `\\\"`".into();
+        }
+        if is("unexpected key or value") && rest.starts_with([',', ';', '"', '\'']) {
+            return "nothing follows a value but a comment".into();
+        }
+        String::new()
+    }
 }
 
 #[cfg(test)]

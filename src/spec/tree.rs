@@ -142,6 +142,7 @@ impl Value {
             Value::Date(d) => format!("the date {d}"),
             Value::List(items) => format!("a list of {}", items.len()),
             Value::Table(_) => "a table".into(),
+            Value::Huge(digits) if digits.is_empty() => "a number without digits".into(),
             Value::Huge(digits) => format!("{digits}, which is beyond 64 bits"),
             Value::Unreadable => "nothing that can be read".into(),
         }

@@ -32,19 +32,64 @@ pub fn diagnostic(language: &Language, node: &Node, ty: &Type, path: &str) -> Di
         (Type::Integer(..) | Type::Number(_) | Type::Flag, Value::Text(text)) if is_toml(text, ty) => {
             diagnostic.help(format!("write it without quotes: {text}"))
         }
+        (Type::Integer(..), Value::Text(text)) if number_meant(text).is_some() => {
+            diagnostic.help(format!("write it out: {}", number_meant(text).unwrap_or_default()))
+        }
+        (Type::Text | Type::Path | Type::Word(_), Value::Integer(_) | Value::Number(_)) => {
+            let raw = node.raw.clone().unwrap_or_else(|| match &node.value {
+                Value::Number(x) => format!("{x:?}"),
+                Value::Integer(i) => i.to_string(),
+                _ => String::new(),
+            });
+            diagnostic.help(format!("write it in quotes: \"{raw}\""))
+        }
+        (Type::List(Type::Text, ..), Value::Text(text)) => {
+            diagnostic.help(format!("write it in brackets: [{text:?}]"))
+        }
         (Type::Integer(..), Value::Number(x)) if x.fract() == 0.0 && x.abs() < 1e15 => {
             diagnostic.help(format!("write it as a whole number: {x:.0}"))
         }
         (Type::List(Type::Table(_) | Type::Kind(_), ..), Value::Table(_)) => {
             diagnostic.help(format!("each of a list of tables has double brackets: `[[{path}]]`"))
         }
+        (Type::List(Type::Kind(choice), ..), _) => {
+            diagnostic.help(format!("write each as `[[{path}]]` with `{} = \"…\"` below it", choice.word))
+        }
         (Type::Table(_) | Type::Kind(_), Value::List(items))
             if items.iter().any(|item| matches!(item.value, Value::Table(_))) =>
         {
             diagnostic.help(format!("there is one such table, in single brackets: `[{path}]`"))
         }
+        (Type::Kind(choice), value) if !matches!(value, Value::Table(_)) => {
+            let first = language.kinds(choice.registry).first().map(|kind| kind.name);
+            let name = choice.default.or(first).unwrap_or("…");
+            diagnostic.help(format!("for example `{{ {} = \"{name}\" }}`", choice.word))
+        }
         _ => diagnostic,
     }
+}
+
+/// The whole number that was meant by `6M`, `10 MB` or `2,000,000`, with underscores.
+pub fn number_meant(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && !" ,_'".contains(c)).unwrap_or(text.len());
+    let groups: Vec<&str> = text[..end].trim_end().split([' ', ',', '_', '\'']).collect();
+    let (first, rest) = groups.split_first()?;
+    let zeros = match text[end..].trim_end_matches(['b', 'B']) {
+        "" if !rest.is_empty() || end < text.len() => "",
+        "k" | "K" => "000",
+        "m" | "M" => "000000",
+        "g" | "G" => "000000000",
+        _ => return None,
+    };
+    let whole =
+        !first.is_empty() && (rest.is_empty() || first.len() <= 3) && rest.iter().all(|g| g.len() == 3);
+    let digits = groups.concat() + zeros;
+    if !whole || digits.len() > 18 || digits.starts_with('0') {
+        return None;
+    }
+    let (head, tail) = digits.split_at((digits.len() - 1) % 3 + 1);
+    let tail = tail.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group));
+    Some(tail.fold(head.to_string(), |number, group| number + "_" + &group))
 }
 
 fn is_index(part: &str) -> bool {

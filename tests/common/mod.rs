@@ -27,3 +27,19 @@ pub fn complaints(text: &str, sets: &[&str]) -> String {
     assert!(plan.is_none(), "nothing is wrong with this:\n{text}");
     render(&findings.diagnostics, &findings.sources, false)
 }
+
+/// Compares a committed file with what it is made from; `INSTA_UPDATE=always` writes it anew.
+#[allow(clippy::disallowed_methods, reason = "as the snapshots do")]
+pub fn up_to_date(path: &str, made: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        std::fs::write(&file, made).unwrap();
+    }
+    let committed = std::fs::read_to_string(&file).unwrap_or_default();
+    let differs = committed.lines().zip(made.lines()).position(|(old, new)| old != new);
+    assert!(
+        committed == made,
+        "{path} is not up to date (from line {}): `just review` writes it anew",
+        differs.map_or_else(|| committed.lines().count().min(made.lines().count()) + 1, |i| i + 1)
+    );
+}

@@ -38,7 +38,7 @@ pub fn names() -> Vec<Case> {
         case("unknown block conv", 1).edit("'conv1d'", "'conv'"),
         case("unknown block far", 1).edit("'conv1d'", "'transformer'"),
         case("unknown probe", 1).edit("'attention_map'", "'attention_mapp'"),
-        case("unknown probe2", 1).edit("'attention_map'", "'induction'"),
+        case("unknown probe2", 3).edit("'attention_map'", "'induction'"),
         case("unknown dataset", 1).edit("'stories'", "'story'"),
         case("unknown tokenizer", 1).edit("'bytes'", "'byte'"),
         case("unknown optimizer sgd", 1).edit("'adamw'", "'sgd'"),

@@ -110,7 +110,6 @@ pub fn set() -> Vec<Case> {
         case("analyses.0={probe='ablation'", 1).set("analyses.0={probe='ablation'"),
         case("architecture.blocks.1=attention", 1).set("architecture.blocks.1=attention"),
         case("architecture=3", 1).set("architecture=3"),
-        case("training.steps=5", 1).set("training.steps=5"),
         case("architecture.positions=rotray", 1).set("architecture.positions=rotray"),
         case("architecture.blocks.1.n_heads=3 training.lr=3 foo", 3).set("architecture.blocks.1.n_heads=3")
             .set("training.lr=3").set("foo"),

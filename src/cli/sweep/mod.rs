@@ -28,6 +28,16 @@ pub struct Member {
 /// # Errors
 /// Every mistake in any of them, each once, rendered.
 pub fn plan_members(spec: &Spec, path: &Path) -> std::result::Result<Vec<Member>, Failure> {
+    let (members, findings) = members(spec, path);
+    if findings.failed() {
+        return Err(refuse(&findings));
+    }
+    warn(&findings);
+    Ok(members)
+}
+
+/// Plans every member of a sweep; those that can be, and what there is to say of all of them, each thing once.
+pub fn members(spec: &Spec, path: &Path) -> (Vec<Member>, Findings) {
     let mut all = spec.findings.clone();
     let mut members = Vec::new();
     for (index, member) in spec.members().into_iter().enumerate() {
@@ -41,11 +51,7 @@ pub fn plan_members(spec: &Spec, path: &Path) -> std::result::Result<Vec<Member>
         let bytes = (head + &plan.to_toml(None)).into_bytes();
         members.push(Member { label: member.label, ready: Ready { plan, findings, bytes } });
     }
-    if all.failed() {
-        return Err(refuse(&all));
-    }
-    warn(&all);
-    Ok(members)
+    (members, all)
 }
 
 /// Adds what is not yet known.
@@ -57,10 +63,12 @@ fn gather(all: &mut Findings, more: &Findings) {
     }
 }
 
-/// Whether the texts of every member fit; each tokenizer is made ready once.
-pub fn check_members(members: &[Member], quiet: bool) -> Outcome {
+/// Reports texts of members that do not fit; each tokenizer is made ready once.
+///
+/// # Errors
+/// If a tokenizer cannot be had.
+pub fn check_members(members: &[Member], quiet: bool, all: &mut Findings) -> Result<()> {
     let mut opened: Vec<&Plan> = Vec::new();
-    let mut all: Option<Findings> = None;
     for Member { ready, .. } in members {
         let plan = &ready.plan;
         let known = opened.iter().any(|other| reads(other) == reads(plan) && other.analyses == plan.analyses);
@@ -72,16 +80,10 @@ pub fn check_members(members: &[Member], quiet: bool) -> Outcome {
         preparing.finish();
         let mut findings = ready.findings.clone();
         check_texts(plan, &tokenizer?, &mut findings);
-        match &mut all {
-            Some(all) => gather(all, &findings),
-            None => all = Some(findings),
-        }
+        gather(all, &findings);
         opened.push(plan);
     }
-    match all {
-        Some(findings) if findings.failed() => Err(refuse(&findings)),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Runs every member that is not done, and compares them.
@@ -94,7 +96,11 @@ pub fn run(arguments: &Arguments, spec: &Spec, path: &Path) -> Outcome {
         let words = format!("error: {folder} is a run\nhelp: give the sweep another name with `--name`");
         return Err(Failure::Usage(words));
     }
-    check_members(&members, arguments.quiet)?;
+    let mut findings = spec.findings.clone();
+    check_members(&members, arguments.quiet, &mut findings)?;
+    if findings.failed() {
+        return Err(refuse(&findings));
+    }
     let mut runner = Runner::new(arguments, members.len());
     let mut waiting = Vec::new();
     for (index, member) in members.iter().enumerate() {

@@ -1,0 +1,129 @@
+//! `indhead plan`: what a spec comes to, before anything runs.
+
+use super::planning::{Ready, plan_spec};
+use super::printed::{Format, columns, json, thousands};
+use super::{Outcome, console};
+use crate::dataset;
+use crate::model::shapes::{Part, shapes};
+use crate::plan::Plan;
+use crate::training::checkpoint_steps;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// What can be said on the command line.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The experiment file
+    #[arg(value_name = "SPEC")]
+    spec: PathBuf,
+    /// Replace a value
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// As text, or as JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What a plan comes to.
+struct Consequences {
+    parts: Vec<Part>,
+    steps: u64,
+    tokens: u64,
+    checkpoints: Vec<u64>,
+    /// Documents and bytes, where there are any.
+    dataset: Option<(usize, u64)>,
+}
+
+/// Prints the plan with the origin of every value, and what it comes to.
+pub fn plan(arguments: Arguments) -> Outcome {
+    let ready = plan_spec(&arguments.spec, &arguments.sets)?;
+    let plan = &ready.plan;
+    let comes_to = Consequences {
+        parts: shapes(plan)?,
+        steps: plan.training.steps,
+        tokens: plan.tokens_at(plan.training.steps),
+        checkpoints: checkpoint_steps(plan)?.into_iter().collect(),
+        dataset: dataset::survey(plan)?,
+    };
+    console::out(&match arguments.format {
+        Format::Text => text(&ready, &comes_to),
+        Format::Json => json(&to_json(&ready, &comes_to)),
+    });
+    Ok(())
+}
+
+fn text(ready: &Ready, comes_to: &Consequences) -> String {
+    let plan = &ready.plan;
+    let mut rows = vec![vec![String::new(), "parameters".into(), "tensors".into()]];
+    for part in comes_to.parts.iter().filter(|part| !part.tensors.is_empty()) {
+        let tensors = part.tensors.iter().map(|(name, shape)| format!("{name} {shape:?}"));
+        let n_parameters = thousands(part.n_parameters() as u64);
+        for (i, tensor) in tensors.enumerate() {
+            let first = |text: &str| if i == 0 { text.to_string() } else { String::new() };
+            rows.push(vec![first(&part.name), first(&n_parameters), tensor]);
+        }
+    }
+    let all: usize = comes_to.parts.iter().map(Part::n_parameters).sum();
+    rows.push(vec!["in all".into(), thousands(all as u64)]);
+    let checkpoints: Vec<String> = comes_to.checkpoints.iter().map(u64::to_string).collect();
+    let facts = vec![
+        vec!["training".to_string(), trained(plan, comes_to)],
+        vec!["checkpoints".into(), format!("{}, after steps {}", checkpoints.len(), short(&checkpoints))],
+        vec!["dataset".into(), read(plan, comes_to)],
+        // FLOPs per token and memory: a line each, here and in `to_json`.
+    ];
+    format!("{}\n{}\n{}", plan.to_toml(Some(&ready.findings)), columns(&rows), columns(&facts))
+}
+
+fn trained(plan: &Plan, comes_to: &Consequences) -> String {
+    let (batch, n_ctx) = (plan.training.batch_size, plan.architecture.n_ctx);
+    let (tokens, steps) = (thousands(comes_to.tokens), thousands(comes_to.steps));
+    format!("{tokens} tokens in {steps} steps of {batch} × {n_ctx}")
+}
+
+fn read(plan: &Plan, comes_to: &Consequences) -> String {
+    let kind = &plan.dataset.kind;
+    let path = plan.dataset.config.get("path").and_then(|path| path.as_str());
+    let place = path.map_or(String::new(), |path| format!(" in {path}"));
+    match comes_to.dataset {
+        Some((documents, bytes)) => {
+            format!("{kind}: {} documents, {} bytes{place}", thousands(documents as u64), thousands(bytes))
+        }
+        None => format!("{kind}: sequences made on the spot"),
+    }
+}
+
+/// A long list without its middle.
+fn short(list: &[String]) -> String {
+    match list {
+        [first @ .., last] if first.len() > 40 => format!("{}, …, {last}", first[..40].join(", ")),
+        _ => list.join(", "),
+    }
+}
+
+fn to_json(ready: &Ready, comes_to: &Consequences) -> Value {
+    let part = |part: &Part| {
+        let tensors = part.tensors.iter().map(|(name, shape)| (name.clone(), shape.clone().into()));
+        serde_json::json!({
+            "name": part.name,
+            "n_parameters": part.n_parameters(),
+            "tensors": tensors.collect::<Map<String, Value>>(),
+        })
+    };
+    let plan = &ready.plan;
+    serde_json::json!({
+        "plan": plan,
+        "origins": plan.origins(&ready.findings),
+        "n_parameters": comes_to.parts.iter().map(Part::n_parameters).sum::<usize>(),
+        "parts": comes_to.parts.iter().map(part).collect::<Vec<_>>(),
+        "steps": comes_to.steps,
+        "tokens": comes_to.tokens,
+        "tokens_per_step": plan.tokens_at(1),
+        "checkpoints": comes_to.checkpoints,
+        "dataset": {
+            "kind": plan.dataset.kind,
+            "documents": comes_to.dataset.map(|(documents, _)| documents),
+            "bytes": comes_to.dataset.map(|(_, bytes)| bytes),
+        },
+    })
+}

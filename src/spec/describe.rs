@@ -1,0 +1,56 @@
+//! The language telling of itself: where kinds are written, and every key in words.
+
+use super::schema::{Choice, Default, Key, Language, Type};
+
+impl Language {
+    /// Where a kind of each registry is written, as a table's header: `[[architecture.blocks]]`.
+    pub fn choices(&self) -> Vec<(String, &'static Choice)> {
+        let mut found = Vec::new();
+        walk(self.top, "", &mut found);
+        found
+    }
+
+    /// The one of a registry.
+    pub fn choice(&self, registry: &str) -> Option<(String, &'static Choice)> {
+        self.choices().into_iter().find(|(_, choice)| choice.registry == registry)
+    }
+}
+
+fn walk(keys: &'static [Key], path: &str, found: &mut Vec<(String, &'static Choice)>) {
+    for key in keys {
+        let path = super::read::join(path, key.name);
+        match &key.ty {
+            Type::Table(keys) => walk(keys, &path, found),
+            Type::Kind(choice) => found.push((format!("[{path}]"), choice)),
+            Type::List(Type::Kind(choice), ..) => found.push((format!("[[{path}]]"), choice)),
+            _ => {}
+        }
+    }
+}
+
+/// Keys with those of the tables inside them, by dotted path.
+pub fn flat(keys: impl IntoIterator<Item = &'static Key>) -> Vec<(String, &'static Key)> {
+    let mut all = Vec::new();
+    for key in keys {
+        match key.ty {
+            Type::Table(inner) => {
+                let below = flat(inner).into_iter();
+                all.extend(below.map(|(name, inner)| (format!("{}.{name}", key.name), inner)));
+            }
+            _ => all.push((key.name.to_string(), key)),
+        }
+    }
+    all
+}
+
+impl Key {
+    /// What it takes and what holds without it, in words.
+    pub fn describe(&self) -> String {
+        let takes = self.ty.describe();
+        match self.default {
+            Default::Required => format!("{takes}; required"),
+            Default::Value("{}") => takes,
+            Default::Value(default) | Default::Computed(default) => format!("{takes}; default: {default}"),
+        }
+    }
+}
