@@ -4,6 +4,7 @@ use super::planning::{Ready, plan_spec};
 use super::printed::{Format, columns, json, thousands};
 use super::{Outcome, console};
 use crate::dataset;
+use crate::model::cost::{flops_per_token, training_bytes};
 use crate::model::shapes::{Part, shapes};
 use crate::plan::Plan;
 use crate::training::checkpoint_steps;
@@ -30,6 +31,8 @@ struct Consequences {
     steps: u64,
     tokens: u64,
     checkpoints: Vec<u64>,
+    flops_per_token: u64,
+    bytes: u64,
     /// Documents and bytes, where there are any.
     dataset: Option<(usize, u64)>,
 }
@@ -43,6 +46,8 @@ pub fn plan(arguments: Arguments) -> Outcome {
         steps: plan.training.steps,
         tokens: plan.tokens_at(plan.training.steps),
         checkpoints: checkpoint_steps(plan)?.into_iter().collect(),
+        flops_per_token: flops_per_token(plan)?,
+        bytes: training_bytes(plan)?,
         dataset: dataset::survey(plan)?,
     };
     console::out(&match arguments.format {
@@ -70,7 +75,11 @@ fn text(ready: &Ready, comes_to: &Consequences) -> String {
         vec!["training".to_string(), trained(plan, comes_to)],
         vec!["checkpoints".into(), format!("{}, after steps {}", checkpoints.len(), short(&checkpoints))],
         vec!["dataset".into(), read(plan, comes_to)],
-        // FLOPs per token and memory: a line each, here and in `to_json`.
+        vec!["FLOPs per token".into(), flops(comes_to)],
+        vec![
+            "memory".into(),
+            format!("about {} MiB, training on a processor", thousands(comes_to.bytes >> 20)),
+        ],
     ];
     format!("{}\n{}\n{}", plan.to_toml(Some(&ready.findings)), columns(&rows), columns(&facts))
 }
@@ -79,6 +88,14 @@ fn trained(plan: &Plan, comes_to: &Consequences) -> String {
     let (batch, n_ctx) = (plan.training.batch_size, plan.architecture.n_ctx);
     let (tokens, steps) = (thousands(comes_to.tokens), thousands(comes_to.steps));
     format!("{tokens} tokens in {steps} steps of {batch} × {n_ctx}")
+}
+
+fn flops(comes_to: &Consequences) -> String {
+    let whole = comes_to.flops_per_token as f64 * comes_to.tokens as f64;
+    let (a_token, hour) = (thousands(comes_to.flops_per_token), whole / 1e11 / 3600.0);
+    format!(
+        "{a_token} in matrix products, there and back; {whole:.1e} in all, {hour:.2} hours at 100 GFLOP/s"
+    )
 }
 
 fn read(plan: &Plan, comes_to: &Consequences) -> String {
@@ -120,6 +137,8 @@ fn to_json(ready: &Ready, comes_to: &Consequences) -> Value {
         "tokens": comes_to.tokens,
         "tokens_per_step": plan.tokens_at(1),
         "checkpoints": comes_to.checkpoints,
+        "flops_per_token": comes_to.flops_per_token,
+        "training_bytes": comes_to.bytes,
         "dataset": {
             "kind": plan.dataset.kind,
             "documents": comes_to.dataset.map(|(documents, _)| documents),

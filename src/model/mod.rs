@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod checkpoint;
+pub mod cost;
 pub mod device;
 mod norm;
 pub mod params;
@@ -15,7 +16,7 @@ pub use subject::{Parameter, Patterns, Subject};
 
 use crate::error::{Error, Result};
 use crate::ops::{self, Stream, Taped, Unembedding};
-use crate::plan::{Chosen, Plan};
+use crate::plan::Plan;
 use blocks::{Block, Init};
 use dfdx::prelude::*;
 use norm::Norm;
@@ -175,18 +176,6 @@ impl<D: Backend> Model<D> {
         };
         run().map_err(|e: D::Err| Error::device(e))
     }
-}
-
-/// Floating-point operations of a training step's matrix products, a token: three times those going forward, as
-/// the way back has two products for each (Kaplan et al. 2020, section 2.1, with attention over the past alone).
-///
-/// # Errors
-/// If the plan names a block that this version has not.
-pub fn flops_per_token(plan: &Plan) -> Result<u64> {
-    let architecture = &plan.architecture;
-    let of_block = |chosen: &Chosen| (blocks::find(&chosen.kind)?.flops)(chosen, architecture);
-    let of_blocks: u64 = architecture.blocks.iter().map(of_block).sum::<Result<u64>>()?;
-    Ok(3 * (of_blocks + 2 * (architecture.d_model * plan.d_vocab()) as u64))
 }
 
 /// Windows `[batch, position + 1]` to inputs and targets, both `[batch, position]`.

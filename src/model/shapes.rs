@@ -18,7 +18,12 @@ pub struct Part {
 impl Part {
     /// How many numbers it learns.
     pub fn n_parameters(&self) -> usize {
-        self.tensors.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+        self.sizes().sum()
+    }
+
+    /// How many numbers each of its tensors holds.
+    pub fn sizes(&self) -> impl Iterator<Item = usize> + '_ {
+        self.tensors.iter().map(|(_, shape)| shape.iter().product())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `x + Σ_h A_h (norm(x) W_V) W_O`, with `A_h = softmax(q_h k_h^T / sqrt(d_head))` over the past.
 
-use super::{Block, BlockKind, Init, Pass};
+use super::{Block, BlockKind, Cost, Init, Pass};
 use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
@@ -24,7 +24,7 @@ pub const KIND: BlockKind = BlockKind {
         traits: &[Trait::Heads],
         check,
     },
-    flops,
+    cost,
     cpu: build::<Cpu>,
     #[cfg(feature = "cuda")]
     cuda: build::<Cuda>,
@@ -107,11 +107,13 @@ struct Attention {
 }
 
 /// Four maps, then scores and their sum of values over the past, which is half of the context on average.
-fn flops(chosen: &Chosen, architecture: &Architecture) -> Result<u64> {
+fn cost(chosen: &Chosen, architecture: &Architecture) -> Result<Cost> {
     let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
-    let width = config.n_heads * config.d_head;
+    let (d_model, width) = (architecture.d_model, config.n_heads * config.d_head);
     let past = architecture.n_ctx + 1; // twice its mean
-    Ok((8 * architecture.d_model * width + 2 * past * width) as u64)
+    let located = if config.positions == "shortformer" { d_model } else { 0 };
+    // The normed stream, q, k, v, z, their map, and the sum with the stream.
+    Ok(Cost { flops: 8 * d_model * width + 2 * past * width, kept: 3 * d_model + located + 4 * width })
 }
 
 fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {

@@ -4,7 +4,7 @@
 //! the current token (torch `Conv1d` order). Under an attention block it smears each token's
 //! neighbours into its keys, which is the previous-token head's job.
 
-use super::{Block, BlockKind, Init, Pass};
+use super::{Block, BlockKind, Cost, Init, Pass};
 use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
@@ -26,7 +26,7 @@ pub const KIND: BlockKind = BlockKind {
         traits: &[Trait::Kernel],
         check,
     },
-    flops,
+    cost,
     cpu: build::<Cpu>,
     #[cfg(feature = "cuda")]
     cuda: build::<Cuda>,
@@ -74,10 +74,11 @@ struct Conv1d {
     b: ParamId,
 }
 
-fn flops(chosen: &Chosen, architecture: &Architecture) -> Result<u64> {
+fn cost(chosen: &Chosen, architecture: &Architecture) -> Result<Cost> {
     let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
-    let inputs = if config.depthwise { 1 } else { architecture.d_model };
-    Ok((2 * config.kernel_size * inputs * architecture.d_model) as u64)
+    let d_model = architecture.d_model;
+    let inputs = if config.depthwise { 1 } else { d_model };
+    Ok(Cost { flops: 2 * config.kernel_size * inputs * d_model, kept: 3 * d_model })
 }
 
 fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {

@@ -2,7 +2,7 @@
 //!
 //! `x + act(norm(x) W_in + b_in) W_out + b_out`.
 
-use super::{Block, BlockKind, Init, Pass};
+use super::{Block, BlockKind, Cost, Init, Pass};
 use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
@@ -23,7 +23,7 @@ pub const KIND: BlockKind = BlockKind {
         traits: &[Trait::JoinsAttention],
         check,
     },
-    flops,
+    cost,
     cpu: build::<Cpu>,
     #[cfg(feature = "cuda")]
     cuda: build::<Cuda>,
@@ -68,9 +68,10 @@ struct Mlp {
     b_out: ParamId,
 }
 
-fn flops(chosen: &Chosen, architecture: &Architecture) -> Result<u64> {
+fn cost(chosen: &Chosen, architecture: &Architecture) -> Result<Cost> {
     let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
-    Ok((4 * architecture.d_model * config.d_mlp) as u64)
+    let d_model = architecture.d_model;
+    Ok(Cost { flops: 4 * d_model * config.d_mlp, kept: 3 * d_model + 2 * config.d_mlp })
 }
 
 fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {

@@ -20,13 +20,22 @@ pub const KINDS: &[&BlockKind] = &[&attention::KIND, &conv1d::KIND, &mlp::KIND];
 pub struct BlockKind {
     /// Name, documentation, keys, checks.
     pub kind: Kind,
-    /// Floating-point operations of its matrix products going forward, a token.
-    pub flops: fn(&Chosen, &Architecture) -> Result<u64>,
+    /// What it costs, a token.
+    pub cost: fn(&Chosen, &Architecture) -> Result<Cost>,
     /// Makes one on the CPU.
     pub cpu: Build<Cpu>,
     /// Makes one on a GPU.
     #[cfg(feature = "cuda")]
     pub cuda: Build<dfdx::prelude::Cuda>,
+}
+
+/// What a block costs, a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations of its matrix products, going forward.
+    pub flops: usize,
+    /// Numbers that training keeps for the way back: what the operations read, and the residual stream.
+    pub kept: usize,
 }
 
 /// Makes a block from its resolved table.

@@ -30,6 +30,16 @@ fn chunk_of(block: usize, d_vocab: usize) -> usize {
     block * (blocks & !1).clamp(4, 20)
 }
 
+/// Tokens whose logits exist at a time, of so many.
+pub fn chunk(d_model: usize, d_vocab: usize, tokens: usize) -> usize {
+    chunk_of(block_of(d_model * d_vocab, tokens), d_vocab).min(tokens)
+}
+
+/// Numbers in the matrices that a step makes beside the logits: the unembedding in both layouts, and its gradient.
+pub fn chunk_matrices(d_model: usize, d_vocab: usize) -> usize {
+    3 * d_model * d_vocab
+}
+
 /// Rows of the vocabulary in a block.
 fn vocabulary_block(d_vocab: usize) -> usize {
     if wide_products() { 128 } else { even_piece(d_vocab, 256, LANES) }
@@ -68,7 +78,7 @@ fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32)
     let d_model = w.to_model.len() / d_vocab;
     let tokens = targets.len();
     let block = block_of(w.to_model.len(), tokens);
-    let chunk = chunk_of(block, d_vocab).min(tokens);
+    let chunk = chunk(d_model, d_vocab, tokens);
     let vocabulary = vocabulary_block(d_vocab);
     let stride = d_vocab.next_multiple_of(LANES) + LANES; // rows must not all meet in the same cache lines
     let mut g = SCRATCH.take();

@@ -8,7 +8,7 @@ mod fused;
 use super::{Backend, Flat, Result, Stream, Taped, Values};
 use dfdx::prelude::*;
 
-pub use fused::{fused, fused_logits, fused_token_losses};
+pub use fused::{chunk, chunk_matrices, fused, fused_logits, fused_token_losses};
 
 /// How the unembedding is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
