@@ -27,3 +27,12 @@ cuda-check:
 # The gallery of figures and probes, out of the registries
 gallery:
     cargo test --release --test gallery -- --ignored
+
+# Every operation, fused against composed
+bench:
+    cargo bench
+
+# Training speed beside PyTorch's (needs `pip install torch numpy`)
+peers:
+    cargo build --release
+    python3 benches/peers/compare.py

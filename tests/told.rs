@@ -104,7 +104,7 @@ fn plan_tells_origins_parameters_and_checkpoints() {
     assert_eq!(line("seed = "), "seed = 7 # --set");
     assert_eq!(line("d_model = "), "d_model = 16 # tiny.toml:3");
     assert_eq!(line("d_mlp = "), "d_mlp = 64 # default");
-    assert_eq!(line("steps = 12"), "steps = 12 # tiny.toml:16");
+    assert_eq!(line("steps = 12"), "steps = 12 # tiny.toml:16 (tokens = 1500)");
     assert_eq!(line("checkpoints "), "checkpoints 4, after steps 0, 4, 8, 12");
     assert_eq!(line("training "), "training 1 536 tokens in 12 steps of 4 × 32");
     let all = json(&["plan", "tiny.toml", "--set", "seed=7", "--format", "json"], folder.path());

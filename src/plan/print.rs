@@ -80,11 +80,14 @@ fn section(table: &Table, path: &str, header: &str, findings: Option<&Findings>,
 /// Where a value comes from; of the steps that a budget of tokens becomes, the budget as well.
 fn origin(findings: &Findings, path: &str) -> String {
     let sources = &findings.sources;
-    match findings.places.value("training.tokens").filter(|_| path == "training.steps") {
-        None => findings.places.origin(path, sources),
+    let origin = findings.places.origin(path, sources);
+    // Tokens that steps have replaced still have their place, another one.
+    let budget = findings.places.value("training.tokens").filter(|_| path == "training.steps");
+    match budget.filter(|_| findings.places.origin("training.tokens", sources) == origin) {
+        None => origin,
         Some(span) => {
             let written = sources.of(span).text.get(span.range.clone()).unwrap_or_default();
-            format!("{} (tokens = {written})", findings.places.origin("training.tokens", sources))
+            format!("{origin} (tokens = {written})")
         }
     }
 }

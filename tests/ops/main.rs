@@ -7,10 +7,10 @@ use forms::{Composed, Fused};
 use model::{Model, Size, TINY};
 
 #[test]
-fn ten_steps_agree() {
+fn a_hundred_steps_agree() {
     for conv in [false, true] {
         let (mut a, mut b) = (Model::new(TINY, conv), Model::new(TINY, conv));
-        for _ in 0..10 {
+        for _ in 0..100 {
             let (a, b) = (a.train::<Composed>().unwrap(), b.train::<Fused>().unwrap());
             assert!((a - b).abs() < 1e-4 * a, "{a} {b}");
         }
