@@ -32,12 +32,12 @@ pub trait Backend: Device<f32> {
         linear::composed_heads(x, ws, n_heads)
     }
 
-    /// Layer norm over the features: x `[batch, position, d]`, gain and bias `[d]`. See [`normalize`].
+    /// Layer norm over the features: x `[batch, position, d]`, gain and bias `[d]`. See [`normalize`](mod@normalize).
     fn layer_norm(x: Stream<Self>, gain: &Flat<Self>, bias: &Flat<Self>) -> Result<Stream<Self>, Self> {
         normalize::composed_layer_norm(x, gain, bias)
     }
 
-    /// Root-mean-square norm over the features: x `[batch, position, d]`, gain `[d]`. See [`normalize`].
+    /// Root-mean-square norm over the features: x `[batch, position, d]`, gain `[d]`. See [`normalize`](mod@normalize).
     fn rms_norm(x: Stream<Self>, gain: &Flat<Self>) -> Result<Stream<Self>, Self> {
         normalize::composed_rms_norm(x, gain)
     }
