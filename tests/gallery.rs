@@ -32,7 +32,15 @@ fn drawn(record: &Record, probe: Option<&str>) -> Vec<(&'static str, Figure)> {
 
 /// The page, and the drawings it shows.
 fn gallery() -> (String, Vec<Figure>) {
-    let record = record(Fate::Formed);
+    let mut record = record(Fate::Formed);
+    // What the made-up run has no use for.
+    let share = |unit: &str, score: &dyn Fn(u64, u64) -> f64| vec![probes::heads(unit, score, 1)];
+    let copies =
+        share(probes::SHARE, &|s, h| 0.06 + 0.3 * h as f64 * probes::rise(s) + 0.02 * probes::noise(s + h));
+    let current =
+        share("share of the current token", &|s, h| 0.5 - 0.42 * (h == 0) as u64 as f64 * probes::rise(s));
+    record.analyses.push(probes::analysis("duplicate_token", "duplicate_token", "", copies));
+    record.analyses.push(probes::analysis("smear", "smear", "", current));
     let mut page = "# Gallery\n\nEvery figure of a report and every probe behind it, with the lines of a spec that \
                     ask for it. The run is made up, so that there is something to see. This page is made out of \
                     the registries by `just gallery`.\n"

@@ -18,6 +18,7 @@ pub mod text;
 pub mod ablation;
 pub mod attention_map;
 pub mod conv_weights;
+pub mod duplicate_token;
 pub mod heads;
 pub mod in_context_learning;
 pub mod loss;
@@ -26,6 +27,7 @@ pub mod offset_profile;
 pub mod prefix_matching;
 pub mod previous_token;
 pub mod repeated_loss;
+pub mod smear;
 
 /// Every kind of figure, in the order of a report.
 pub static KINDS: &[FigureKind] = &[
@@ -33,11 +35,13 @@ pub static KINDS: &[FigureKind] = &[
     prefix_matching::KIND,
     offset_profile::KIND,
     previous_token::KIND,
+    duplicate_token::KIND,
     repeated_loss::KIND,
     ablation::KIND,
     in_context_learning::KIND,
     loss_by_position::KIND,
     conv_weights::KIND,
+    smear::KIND,
     attention_map::KIND,
 ];
 

@@ -80,6 +80,11 @@ impl Resolver<'_> {
             let message = format!("`{}` measures convolutions, and the architecture has none", kind.name);
             self.findings.clash(&path, message, blocks, "add a conv1d block, or leave the probe out");
         }
+        if lacks(Trait::NeedsSmear, |b| b.smeared) {
+            let message = format!("`{}` measures smeared keys, and no block has them", kind.name);
+            let help = "set `smeared_keys = true` in an attention block, or leave the probe out";
+            self.findings.clash(&path, message, blocks, help);
+        }
         // A dataset of text is the better place to complain of the tokenizer.
         let ids = facts.tokenizes_text == Some(false) && facts.reads_text == Some(false);
         if kind.is(Trait::NeedsText) && ids {

@@ -99,19 +99,18 @@ impl Resolver<'_> {
             .iter()
             .map(|block| {
                 let kind = self.language.kind("block", block.get("kind")?.as_str()?)?;
+                let smeared = block.get("smeared_keys").and_then(Value::as_bool) == Some(true);
                 match kind.is(Trait::Heads) {
-                    true => Some((kind, block.get("n_heads")?.as_integer()? as usize)),
-                    false => Some((kind, 0)),
+                    true => Some((kind, block.get("n_heads")?.as_integer()? as usize, smeared)),
+                    false => Some((kind, 0, false)),
                 }
             })
             .collect();
         // Where a part could not be read there may be more of them.
         let blocks = blocks.filter(|_| !self.findings.incomplete).unwrap_or_default();
-        let layers = layers(blocks.iter().map(|(k, _)| (k.is(Trait::Heads), k.is(Trait::JoinsAttention))));
-        let of_layer = |(&(kind, n_heads), layer): (&(&crate::spec::Kind, usize), usize)| BlockFacts {
-            layer,
-            n_heads,
-            kernel: kind.is(Trait::Kernel),
+        let layers = layers(blocks.iter().map(|(k, ..)| (k.is(Trait::Heads), k.is(Trait::JoinsAttention))));
+        let of_layer = |(&(kind, n_heads, smeared), layer): (&(&crate::spec::Kind, usize, bool), usize)| {
+            BlockFacts { layer, n_heads, kernel: kind.is(Trait::Kernel), smeared }
         };
         Facts {
             d_model: integer(root, &["architecture", "d_model"]),

@@ -6,6 +6,7 @@
 mod ablation;
 pub mod attention_map;
 mod conv_weights;
+mod duplicate_token;
 mod in_context_learning;
 mod observer;
 mod offset_profile;
@@ -13,6 +14,7 @@ mod prefix_matching;
 mod previous_token;
 mod repeated;
 mod repeated_loss;
+mod smear;
 #[cfg(test)]
 mod testing;
 mod texts;
@@ -35,11 +37,13 @@ pub const KINDS: &[&ProbeKind] = &[
     &prefix_matching::KIND,
     &offset_profile::KIND,
     &previous_token::KIND,
+    &duplicate_token::KIND,
     &repeated_loss::KIND,
     &ablation::KIND,
     &in_context_learning::KIND,
     &attention_map::KIND,
     &conv_weights::KIND,
+    &smear::KIND,
 ];
 
 /// A kind of probe.

@@ -86,7 +86,7 @@ impl Bench {
                 config.entry(*name).or_insert(parsed["x"].clone());
             }
         }
-        let block = BlockFacts { layer: 0, n_heads: 1, kernel: false };
+        let block = BlockFacts { layer: 0, n_heads: 1, kernel: false, smeared: false };
         let facts = Facts {
             n_ctx: Some(self.n_ctx),
             d_vocab: Some(self.d_vocab),

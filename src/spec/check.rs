@@ -156,6 +156,8 @@ pub struct BlockFacts {
     pub n_heads: usize,
     /// Whether it mixes neighbouring positions by a kernel.
     pub kernel: bool,
+    /// Whether its heads smear their keys.
+    pub smeared: bool,
 }
 
 /// A kind's check at work. A key that is missing from the table was written wrong, which is

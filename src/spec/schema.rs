@@ -169,6 +169,8 @@ pub enum Trait {
     NeedsHeads,
     /// A probe that needs a convolution.
     NeedsKernel,
+    /// A probe that needs heads whose keys are smeared.
+    NeedsSmear,
     /// A probe that needs text to be tokenised.
     NeedsText,
 }
