@@ -10,10 +10,11 @@ test:
 ci:
     .ci/run
 
-# The three experiments on real source code
+# The four experiments on real source code
 real:
     cargo run --release -- run specs/conv_attn.toml
     cargo run --release -- run specs/attn_attn.toml
+    cargo run --release -- run specs/smeared.toml
     cargo run --release -- run specs/attn.toml
 
 # Accept changed snapshots after looking at them
