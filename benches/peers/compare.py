@@ -19,26 +19,37 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 
 
-def run(command):
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+def run(command, **environment):
+    """What a command prints as JSON; it has told on stderr why, if it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, env={**os.environ, **environment})
+    if done.returncode != 0:
+        raise SystemExit(f"failed: {' '.join(command)}")
+    return json.loads(done.stdout)
+
+
+def at_least_one(text):
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return int(text)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("specs", nargs="*")
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=at_least_one, default=5)
     parser.add_argument("--compile", action="store_true", help="with torch.compile instead of eager")
     parser.add_argument("--indhead", default=os.path.join(ROOT, "target/release/indhead"))
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=at_least_one, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
+    threads = str(arguments.threads)
     specs = arguments.specs or sorted(glob.glob(os.path.join(ROOT, "specs/bench/*.toml")), key=size)
     print(f"{'':<24}{'tokens/s':>10}{'PyTorch':>10}{'ratio':>7}{'(of pairs)':>14}{'utilised':>10}{'MiB':>7}{'PyTorch':>9}")
     for spec in specs:
         ours, peers = [], []
         for _ in range(arguments.pairs):
-            ours.append(run([arguments.indhead, "bench", spec, "--json"]))
-            peer = [sys.executable, os.path.join(HERE, "torch_peer.py"), spec, "--threads", str(arguments.threads)]
+            peer = [sys.executable, os.path.join(HERE, "torch_peer.py"), spec, "--threads", threads]
             peers.append(run(peer + ["--compile"] * arguments.compile))
+            ours.append(run([arguments.indhead, "bench", spec, "--json"], RAYON_NUM_THREADS=threads))
         ratios = [a["tokens_per_second"] / b["tokens_per_second"] for a, b in zip(ours, peers)]
         median = lambda values, key: statistics.median(value[key] for value in values)
         print(

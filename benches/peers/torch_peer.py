@@ -19,6 +19,21 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
+# What this peer can be told; anything else would be another model.
+KNOWN = {
+    "": {"name", "description", "seed", "architecture", "tokenizer", "dataset", "training"},
+    "architecture": {"d_model", "n_ctx", "positions", "blocks"},
+    "conv1d": {"kind", "kernel_size"},
+    "attention": {"kind", "n_heads"},
+}
+
+
+def check(table, where):
+    unknown = sorted(table.keys() - KNOWN[where])
+    if unknown:
+        raise SystemExit(f"this peer does not know {', '.join(unknown)} in {where or 'the spec'}")
+
+
 class Conv(nn.Module):
     def __init__(self, d_model, kernel_size):
         super().__init__()
@@ -52,13 +67,19 @@ class Attention(nn.Module):
 class Model(nn.Module):
     def __init__(self, spec):
         super().__init__()
-        a, d_vocab = spec["architecture"], spec["tokenizer"]["d_vocab"]
+        a, d_vocab = spec["architecture"], spec["tokenizer"].get("d_vocab")
+        check(spec, "")
+        check(a, "architecture")
+        if d_vocab is None or any(block["kind"] not in KNOWN for block in a["blocks"]):
+            raise SystemExit("this peer knows attention and conv1d blocks and a tokenizer with d_vocab")
+        for block in a["blocks"]:
+            check(block, block["kind"])
         d_model = a["d_model"]
         self.embed = nn.Embedding(d_vocab, d_model)
         self.positions = None
-        if a["positions"] == "learned":
+        if a.get("positions") == "learned":
             self.positions = nn.Parameter(torch.randn(a["n_ctx"], d_model) * 0.02)
-        elif a["positions"] != "none":
+        elif a.get("positions") != "none":
             raise SystemExit("this peer knows the positions learned and none")
         make = {
             "attention": lambda block: Attention(d_model, block["n_heads"]),
@@ -89,8 +110,8 @@ def main():
     with open(arguments.spec, "rb") as file:
         spec = tomllib.load(file)
     batch, n_ctx = spec["training"]["batch_size"], spec["architecture"]["n_ctx"]
-    d_vocab = spec["tokenizer"]["d_vocab"]
     model = Model(spec)
+    d_vocab = spec["tokenizer"]["d_vocab"]
     run = torch.compile(model) if arguments.compile else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
 

@@ -34,11 +34,12 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Steps before the clock counts: caches, pages and clock rates settle.
-const WARM_UP: u64 = 3;
-/// Without `--steps`: at least so long, and so many.
-const SECONDS: f64 = 5.0;
-const LEAST_STEPS: usize = 5;
+/// Steps before the clock counts, or seconds: caches, pages and clock rates settle.
+const WARM_UP: (usize, f64) = (3, 3.0);
+/// Without `--steps`: at least so many, and so long.
+const STEPS: (usize, f64) = (5, 5.0);
+/// Steps whose parts are timed: so many, or a quarter of the others.
+const METERED: usize = 3;
 /// The size of the plain matrix product that a model is compared with, and how often it is made.
 const PRODUCT: usize = 1536;
 const PRODUCTS: usize = 9;
@@ -68,7 +69,11 @@ pub struct Figures {
     flops_per_token: u64,
     /// Of plain matrix products, floating-point operations a second.
     peak_flops: f64,
+    /// Of the whole process, from its start to the last metered step.
     max_rss_mib: Option<f64>,
+    /// Steps whose parts were timed, and the mean of one.
+    metered: usize,
+    metered_seconds: f64,
     /// Seconds a step, forward and backward.
     parts: Vec<(&'static str, f64, f64)>,
 }
@@ -89,24 +94,22 @@ pub fn measure<D: Backend>(plan: &Plan, dataset: &Dataset, steps: Option<u64>) -
             false => Err(Error::message(format!("the loss is not finite after {at} steps"))),
         }
     };
-    for _ in 0..WARM_UP {
-        step()?;
-    }
-    let mut times = Vec::new();
     let start = Instant::now();
-    let enough = |times: &Vec<f64>| match steps {
-        Some(steps) => times.len() as u64 >= steps,
-        None => times.len() >= LEAST_STEPS && start.elapsed().as_secs_f64() > SECONDS,
-    };
-    while !enough(&times) {
-        times.push(step()?);
+    let mut warm_up = vec![step()?];
+    while warm_up.len() < WARM_UP.0 && start.elapsed().as_secs_f64() < WARM_UP.1 {
+        warm_up.push(step()?);
+    }
+    let a_step = warm_up.iter().copied().fold(f64::INFINITY, f64::min);
+    let wanted = steps.map_or((STEPS.1 / a_step).max(STEPS.0 as f64), |steps| steps as f64);
+    if wanted * a_step > 2.0 * STEPS.1 {
+        console::note(&format!("{wanted:.0} steps of about {a_step:.2} s each"));
     }
     // The parts are timed apart: marks on the tape cost a little.
-    let metered = times.len().div_ceil(4);
+    let metered = METERED.max(wanted.min(200.0) as usize / 4);
     meter::start();
     let whole: f64 = (0..metered).map(|_| step()).sum::<Result<f64>>()? / metered as f64;
-    let a_step = |time: std::time::Duration| time.as_secs_f64() / metered as f64;
-    let part = |part: Part| (part.name, a_step(part.forward), a_step(part.backward));
+    let mean = |time: std::time::Duration| time.as_secs_f64() / metered as f64;
+    let part = |part: Part| (part.name, mean(part.forward), mean(part.backward));
     let mut parts: Vec<_> = meter::finish().into_iter().map(part).collect();
     let known: f64 = parts.iter().map(|(_, forward, backward)| forward + backward).sum();
     parts.push(("rest", (whole - known).max(0.0), 0.0));
@@ -119,13 +122,25 @@ pub fn measure<D: Backend>(plan: &Plan, dataset: &Dataset, steps: Option<u64>) -
         Ok(start.elapsed().as_secs_f64())
     };
     timed()?;
-    let products: Vec<f64> = (0..PRODUCTS).map(|_| timed()).collect::<Result<_>>()?;
+    // Steps and products take turns: what else the machine does meets both.
+    let (mut times, mut products) = (Vec::new(), Vec::new());
+    let (mut stepping, enough) = (0.0, wanted as u64);
+    while (times.len() as u64) < enough || (steps.is_none() && stepping < STEPS.1) {
+        times.push(step()?);
+        stepping += times.last().copied().unwrap_or(0.0);
+        let share = (times.len() as f64 / wanted).min(1.0);
+        while (products.len() as f64) < share * PRODUCTS as f64 && products.len() < PRODUCTS {
+            products.push(timed()?);
+        }
+    }
     Ok(Figures {
         steps: times.len(),
         seconds: median(times),
         flops_per_token: flops_per_token(plan)?,
         peak_flops: 2.0 * (PRODUCT as f64).powi(3) / median(products),
         max_rss_mib,
+        metered,
+        metered_seconds: whole,
         parts,
     })
 }
@@ -180,6 +195,7 @@ impl Figures {
             "peak_gflops": self.peak_flops / 1e9,
             "utilisation": self.flops(plan) / self.peak_flops,
             "max_rss_mib": self.max_rss_mib,
+            "parts_step_ms": self.metered_seconds * 1e3,
             "parts": self.parts.iter().map(part).collect::<Vec<_>>(),
         })
     }
@@ -191,7 +207,8 @@ impl Figures {
             let _ = writeln!(out, "{name:<24}{value}");
         };
         let threads = rayon::current_num_threads();
-        line("spec", format!("{}, {} on {threads} threads", plan.name, plan.training.device));
+        let plural = if threads == 1 { "" } else { "s" };
+        line("spec", format!("{}, {} on {threads} thread{plural}", plan.name, plan.training.device));
         line("tokens per second", format!("{:.0}", self.tokens_per_second(plan)));
         line("step", format!("{:.2} ms, the median of {}", self.seconds * 1e3, self.steps));
         line("FLOPs per token", format!("{}", self.flops_per_token));
@@ -201,7 +218,9 @@ impl Figures {
         if let Some(mib) = self.max_rss_mib {
             line("most memory", format!("{mib:.0} MiB"));
         }
-        out.push_str("\npart                     forward ms  backward ms  share\n");
+        let (steps, ms) = (self.metered, self.metered_seconds * 1e3);
+        let _ = writeln!(out, "\n{steps} other steps, {ms:.2} ms each, part by part:");
+        out.push_str("part                     forward ms  backward ms  share\n");
         for part @ (name, forward, backward) in &self.parts {
             let share = 100.0 * self.share(part);
             let _ = writeln!(out, "{name:<24}{:>11.2}{:>13.2}{share:>5.0} %", forward * 1e3, backward * 1e3);

@@ -12,16 +12,22 @@ use super::{Stream, Unembedding};
 use dfdx::prelude::*;
 use std::cell::Cell;
 
+/// Logits that exist at a time, at most about: 6 M, or where that is more, a quarter of what the embedding and the
+/// unembedding with their moments take.
+fn most_logits(d_model: usize, d_vocab: usize) -> usize {
+    (6 << 20).max(d_model * d_vocab * 3 / 2)
+}
+
 /// Tokens in a block, at most. Where products are made in AVX-512, as many as its kernels take before they repack
-/// the unembedding; elsewhere so many that repacking it is little beside the products, or, where it does not fit into
-/// the caches, as their logits leave room for.
-fn block_of(weights: usize, tokens: usize) -> usize {
-    let most = match (weights <= 2 << 20, wide_products()) {
+/// the unembedding; elsewhere so many that repacking it is little beside the products. In any case as few as leave four
+/// blocks room for their logits.
+fn block_of(d_model: usize, d_vocab: usize, tokens: usize) -> usize {
+    let most = match (d_model * d_vocab <= 2 << 20, wide_products()) {
         (true, true) => 48,
         (true, false) => 384,
         (false, _) => 192,
     };
-    even_piece(tokens, most, 6)
+    even_piece(tokens, most.min(most_logits(d_model, d_vocab) / (4 * d_vocab)).max(6), 6)
 }
 
 /// Tokens in a chunk: blocks enough for all threads, an even number, in about 2 M logits where they are so many.
@@ -32,7 +38,7 @@ fn chunk_of(block: usize, d_vocab: usize) -> usize {
 
 /// Tokens whose logits exist at a time, of so many.
 pub fn chunk(d_model: usize, d_vocab: usize, tokens: usize) -> usize {
-    chunk_of(block_of(d_model * d_vocab, tokens), d_vocab).min(tokens)
+    chunk_of(block_of(d_model, d_vocab, tokens), d_vocab).min(tokens)
 }
 
 /// Numbers in the matrices that a step makes beside the logits: the unembedding in both layouts, and its gradient.
@@ -77,7 +83,7 @@ struct Outcome {
 fn pass(x: &[f32], w: &Matrices, d_vocab: usize, targets: &[usize], weight: f32) -> Outcome {
     let d_model = w.to_model.len() / d_vocab;
     let tokens = targets.len();
-    let block = block_of(w.to_model.len(), tokens);
+    let block = block_of(d_model, d_vocab, tokens);
     let chunk = chunk(d_model, d_vocab, tokens);
     let vocabulary = vocabulary_block(d_vocab);
     let stride = d_vocab.next_multiple_of(LANES) + LANES; // rows must not all meet in the same cache lines
@@ -203,7 +209,7 @@ pub fn fused_token_losses(
     let d_model = x.shape().2;
     let x = read(&x.clone().try_contiguous()?);
     let w = logit_matrix(w_u, layout, d_vocab);
-    let block = block_of(w.len(), targets.len());
+    let block = block_of(d_model, d_vocab, targets.len());
     let blocks = x.chunks((block * d_model).max(1)).zip(targets.chunks(block));
     let losses = map_chunks(blocks, |(x, targets)| {
         let mut logits = vec![0.0; targets.len() * d_vocab];
