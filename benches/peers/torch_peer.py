@@ -21,7 +21,7 @@ import torch.nn.functional as F
 
 # What this peer can be told; anything else would be another model.
 KNOWN = {
-    "": {"name", "description", "seed", "architecture", "tokenizer", "dataset", "training"},
+    "": {"name", "description", "seed", "architecture", "tokenizer", "dataset", "training", "analyses", "verdict", "report"},
     "architecture": {"d_model", "n_ctx", "positions", "blocks"},
     "conv1d": {"kind", "kernel_size"},
     "attention": {"kind", "n_heads"},
