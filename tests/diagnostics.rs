@@ -280,6 +280,15 @@ fn byte_order_marks_and_carriage_returns_do_not_matter() {
     assert!(said.contains("--> spec.toml:15:11\n"), "{said}");
 }
 
+/// A key with dots in it is one key in quotes, on the command line as well.
+#[test]
+fn a_key_of_a_sweep_can_be_set_in_quotes() {
+    let set = "sweep.\"training.optimizer.lr\"=[1e-3, 1e-2]".to_string();
+    let read = indhead::spec::Spec::parse(Path::new("spec.toml"), spec(GOOD), &[set]);
+    assert!(!read.findings.failed());
+    assert_eq!(read.sweep[0].key, "training.optimizer.lr");
+}
+
 /// What is wrong with the spec itself is on the command line.
 #[test]
 fn a_spec_that_is_not_there_has_a_neighbour() {

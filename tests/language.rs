@@ -64,7 +64,7 @@ fn around(registry: &str, kind: &Kind) -> String {
     let mut spec = "[architecture]\nd_model = 16\nn_ctx = 64\n".to_string();
     spec += "[[architecture.blocks]]\nkind = \"conv1d\"\nkernel_size = 2\n";
     spec += &of("block", "[[architecture.blocks]]", "kind = \"mlp\"");
-    spec += "[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2\n";
+    spec += "[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2\nsmeared_keys = true\n";
     spec += &of("tokenizer", "[tokenizer]", tokenizer);
     spec += &of("dataset", "[dataset]", dataset);
     spec += "[training]\nsteps = 1000\n";
@@ -146,10 +146,10 @@ fn every_committed_spec_plans_and_prints() {
 #[test]
 fn unusual_values_survive_printing() {
     let description = "description='''\n\"quotes\", \\back, # no comment, é一\t'''";
-    let tiny = "training.optimizer={kind=\"adamw\",lr=1e-300,eps=5e-324,betas=[0,0.1]}";
+    let tiny = "training.optimizer={kind=\"adamw\",lr=1e-30,eps=1.3e-38,betas=[0,0.1]}";
     let many: &[&[&str]] = &[
         &[description, "seed=9223372036854775807"],
-        &[tiny, "architecture.init={embedding_std=1e300,blocks=0}", "training.clip_norm=0"],
+        &[tiny, "architecture.init={embedding_std=1e38,blocks=0}", "training.clip_norm=0"],
         &["analyses=[]", "training.checkpoints={kind=\"every\",steps=7}", "name=a/b-c.d"],
         &["analyses=[{probe=\"prefix_matching\",tokens=\"passages\",at=\"final\"}]"],
         &["analyses=[{probe=\"ablation\",id=\"prefix_matching\"},{probe=\"ablation\"}]"],

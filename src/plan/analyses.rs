@@ -7,6 +7,9 @@ use crate::spec::{Default, Trait};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
+/// A file's name has an end as well, and a limit of 255 bytes.
+const LONGEST: usize = 100;
+
 impl Resolver<'_> {
     pub(super) fn analyses(&mut self, root: &mut Table, facts: &Facts, evidence: &[Evidence]) {
         let heads = facts.blocks.iter().any(|b| b.n_heads > 0);
@@ -28,7 +31,10 @@ impl Resolver<'_> {
             if !written("id") {
                 analysis.entry("id").or_insert(probe);
             }
-            if let Some(id) = analysis.get("id").and_then(Value::as_str).map(str::to_string) {
+            // A misspelt probe names nothing yet.
+            let guessed = !written("id") && self.findings.errors_under(&format!("analyses.{i}.probe")) > 0;
+            if let Some(id) = analysis.get("id").and_then(Value::as_str).filter(|_| !guessed) {
+                let id = id.to_string();
                 self.unique(&mut ids, id, i);
             }
         }
@@ -43,7 +49,10 @@ impl Resolver<'_> {
                 "`id` cannot be \"verdict\"",
                 "that is the name of the verdict itself",
             );
-        } else if id.is_empty() || id.len() > 100 || !id.chars().all(fine) {
+        } else if id.len() > LONGEST {
+            let message = format!("`id` has {} characters: it names a file", id.chars().count());
+            self.findings.error(&path, message, format!("use at most {LONGEST}"));
+        } else if id.is_empty() || !id.chars().all(fine) {
             let message = format!("`id` cannot be {id:?}: it names a file");
             self.findings.error(&path, message, "use letters, digits, - and _");
         }

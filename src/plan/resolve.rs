@@ -54,6 +54,9 @@ pub(super) struct Resolver<'a> {
     pub findings: &'a mut Findings,
 }
 
+/// Of a name, in bytes: a folder's has a limit of 255.
+const LONGEST: usize = 200;
+
 impl Resolver<'_> {
     fn resolve(&mut self, root: &mut Table, evidence: &[Evidence], default_name: &str) {
         self.name(root, default_name);
@@ -85,11 +88,22 @@ impl Resolver<'_> {
         }
         let Some(name) = text(root, &["name"]) else { return };
         let good = |part: &str| !part.is_empty() && !part.starts_with('.') && part.chars().all(fine);
-        if name.len() > 200 || !name.split('/').all(good) {
-            let message = format!("`name` cannot be {name:?}: it names folders");
-            let help = "use letters, digits and - _ . = + , with / between folders";
-            self.findings.error("name", message, help);
-        }
+        let (message, help) = if name.len() > LONGEST {
+            let message = format!("`name` has {} bytes: it names folders", name.len());
+            (message, format!("use at most {LONGEST}"))
+        } else if !name.split('/').all(good) {
+            let help = if name.starts_with('/') || name.ends_with('/') || name.contains("//") {
+                "a `/` stands between the names of two folders"
+            } else if name.split('/').any(|part| part.starts_with('.')) {
+                "no folder's name begins with a dot"
+            } else {
+                "use letters, digits and - _ . = + , with / between folders"
+            };
+            (format!("`name` cannot be {name:?}: it names folders"), help.into())
+        } else {
+            return;
+        };
+        self.findings.error("name", message, help);
     }
 
     /// Everything kinds may want to know, as far as it could be read.

@@ -27,19 +27,16 @@ impl Resolver<'_> {
         } else if tokens_win {
             training.remove("steps");
         }
-        let written = |key: &str| findings.places.value(&format!("training.{key}")).is_some();
-        match (written("tokens"), written("steps")) {
-            (true, true) if !steps_win && !tokens_win => {
-                let message = "`tokens` and `steps` both say how long to train";
-                let other = ("training.steps", "`steps` says it too");
-                findings.clash("training.tokens", message, other, "keep one of them");
-            }
-            (false, false) if findings.lacks("tokens") && findings.lacks("steps") => {
-                let message = "`training` does not say how long to train";
-                let help = "add `tokens = 6_000_000` to `[training]`, or `steps`";
-                findings.missing("training.tokens", message, help);
-            }
-            _ => {}
+        if tokens.is_some() && training.contains_key("steps") {
+            let message = "`tokens` and `steps` both say how long to train";
+            let other = ("training.steps", "`steps` says it too");
+            findings.clash("training.tokens", message, other, "keep one of them");
+        }
+        let told = [said, in_steps].iter().any(|path| findings.places.value(path).is_some());
+        if !told && findings.lacks("tokens") && findings.lacks("steps") {
+            let message = "`training` does not say how long to train";
+            let help = "add `tokens = 6_000_000` to `[training]`, or `steps`";
+            findings.missing("training.tokens", message, help);
         }
         let Some(per_step) = per_step else { return };
         if let Some(tokens) = tokens {

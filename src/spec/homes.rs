@@ -1,6 +1,6 @@
 //! Where a key belongs: the search through the whole language that a misplaced key starts.
 
-use super::names::almost;
+use super::names::{almost, foreign};
 use super::schema::{Choice, Key, Language, Type};
 use super::tree::{Node, Value};
 
@@ -40,8 +40,8 @@ impl Language {
     }
 
     /// What was meant by a name that is no key: a kind, a key spelt almost so, or one whose
-    /// documentation has the words.
-    pub(super) fn meant(&self, wrong: &str, node: &Node) -> Option<String> {
+    /// documentation has the words. Said of the table `here`.
+    pub(super) fn meant(&self, wrong: &str, node: &Node, here: &str) -> Option<String> {
         let has = |choice: &Choice| self.kind(choice.registry, wrong).is_some();
         if let Some((header, choice)) = self.choices().into_iter().find(|(_, choice)| has(choice)) {
             let (registry, word) = (choice.registry, choice.word);
@@ -50,19 +50,27 @@ impl Language {
             ));
         }
         let mut homes = self.all();
-        if homes.iter().any(|home| takes(&home.key.ty, node)) {
+        if !foreign(wrong) && homes.iter().any(|home| takes(&home.key.ty, node)) {
             homes.retain(|home| takes(&home.key.ty, node));
         }
         let spelt = almost(wrong, homes.iter().map(|home| home.key.name));
         let bare = ["num_", "n_", "d_"].iter().find_map(|start| wrong.strip_prefix(start)).unwrap_or(wrong);
-        let words = format!(" {} ", bare.to_lowercase().replace(['_', '-'], " "));
+        let words = bare.to_lowercase().replace(['_', '-'], " ");
+        let (words, many) = (format!(" {words} "), format!(" {words}s "));
         let gist = |home: &Home| home.key.doc.split(';').next().unwrap_or("").to_string();
         let said = |home: &&Home| match spelt {
             Some(name) => home.key.name == name,
-            None => words.len() > 6 && format!(" {} ", gist(home)).replace(',', " ").contains(&words),
+            None => {
+                let gist = format!(" {} ", gist(home)).replace(',', " ");
+                words.len() > 6 && !foreign(wrong) && (gist.contains(&words) || gist.contains(&many))
+            }
         };
         let home = homes.iter().find(said)?;
-        Some(format!("did you mean `{}` ({})? It belongs {}", home.key.name, gist(home), home.describe()))
+        let meant = format!("did you mean `{}` ({})?", home.key.name, gist(home));
+        match home.describe() {
+            table if table == format!("under `[{here}]`") => Some(meant),
+            table => Some(format!("{meant} It belongs {table}")),
+        }
     }
 
     /// Where a word that is not allowed here is allowed for a key of the same name.

@@ -15,8 +15,10 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
         found.next().filter(|_| found.next().is_none())
     };
     let parts = |name: &str, part: &str| part.len() >= 3 && name.split('_').any(|p| p == part);
+    if foreign(&wrong) {
+        return elsewhere(&wrong, &candidates);
+    }
     within(&wrong, &candidates, (letters / 3).clamp(1, 3))
-        .or_else(|| elsewhere(&wrong, &candidates))
         .or_else(|| only(&|name| name.starts_with(&wrong)))
         .or_else(|| only(&|name| parts(name, &wrong)))
         .or_else(|| only(&|name| parts(&wrong, name)))
@@ -27,8 +29,11 @@ pub fn almost<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     let wrong = simple(wrong);
     let candidates: Vec<&str> = names.into_iter().collect();
     let letters = wrong.chars().count();
-    let near = (letters >= 4).then(|| within(&wrong, &candidates, (letters / 5).clamp(1, 2)));
-    near.flatten().or_else(|| elsewhere(&wrong, &candidates))
+    match foreign(&wrong) {
+        true => elsewhere(&wrong, &candidates),
+        false if letters < 4 => None,
+        false => within(&wrong, &candidates, (letters / 5).clamp(1, 2)),
+    }
 }
 
 /// The closest name that is so many letters apart at most.
@@ -45,26 +50,36 @@ fn within<'a>(wrong: &str, names: &[&'a str], most: usize) -> Option<&'a str> {
     closest.map(|(_, name)| name)
 }
 
-/// What other programs and papers call something, and what it is called here.
+/// What other programs and papers call something, and what it is called here; `""` has no like here.
 #[rustfmt::skip]
 const ELSEWHERE: &[(&str, &[&str])] = &[
+    ("", &[
+        "gradient_accumulation_steps", "grad_accum_steps", "eval_steps", "eval_interval", "logging_steps", "log_every",
+        "n_kv_heads", "num_kv_heads", "num_key_value_heads",
+    ]),
     ("architecture", &["model", "network", "arch", "transformer"]),
     ("analyses", &["probes", "probe", "measurements", "metrics"]),
     ("d_model", &["hidden_size", "hidden_dim", "dim", "model_dim", "n_embd", "embed_dim", "embedding_dim", "width", "d_embed"]),
-    ("n_ctx", &["context", "context_length", "context_size", "n_context", "block_size", "max_len", "max_length", "max_seq_len", "seq_len", "sequence_length", "n_positions"]),
+    ("n_ctx", &["context", "context_length", "context_size", "n_context", "block_size", "max_position_embeddings", "max_len", "max_length", "max_seq_len", "seq_len", "sequence_length", "n_positions"]),
     ("n_heads", &["num_attention_heads", "n_attention_heads"]),
-    ("d_head", &["head_dim", "head_size"]),
+    ("d_head", &["head_dim", "head_size", "d_k", "d_v"]),
     ("d_mlp", &["d_ff", "d_ffn", "intermediate_size", "ffn_dim"]),
     ("d_vocab", &["vocab_size", "n_vocab", "vocabulary_size", "num_tokens"]),
+    ("blocks", &["layers", "n_layers", "num_layers", "n_layer", "num_hidden_layers"]),
+    ("tied_embeddings", &["tie_weights", "tie_word_embeddings", "tie_embeddings", "weight_tying", "tied_weights"]),
+    ("betas", &["beta1", "beta2", "adam_beta1", "adam_beta2"]),
+    ("tokens", &["epochs", "num_epochs", "n_epochs", "max_epochs", "num_train_epochs", "max_tokens"]),
+    ("schedule", &["lr_scheduler", "lr_scheduler_type", "scheduler", "lr_schedule"]),
+    ("precision", &["fp16", "bf16", "dtype", "mixed_precision", "amp"]),
     ("normalization", &["layer_norm", "norm_type"]),
     ("positions", &["positional_encoding", "position_embedding", "pos_emb", "positional_embedding"]),
     ("kernel_size", &["width", "taps"]),
     ("lr", &["learning_rate", "max_lr"]),
     ("eps", &["epsilon"]),
     ("weight_decay", &["wd", "decay", "l2"]),
-    ("clip_norm", &["grad_clip", "gradient_clip", "gradient_clipping", "max_grad_norm", "max_norm", "grad_norm"]),
+    ("clip_norm", &["grad_clip", "gradient_clip", "gradient_clipping", "max_grad_norm", "max_norm", "grad_norm", "gradient_clip_norm"]),
     ("steps", &["max_steps", "num_steps", "n_steps", "iterations", "max_iters", "train_steps"]),
-    ("batch_size", &["bs", "train_batch_size", "micro_batch_size"]),
+    ("batch_size", &["bs", "train_batch_size", "micro_batch_size", "per_device_train_batch_size", "tokens_per_step"]),
     ("warmup_fraction", &["warmup_steps", "warmup_ratio", "warmup_iters"]),
     ("final_fraction", &["min_lr", "min_lr_ratio", "final_lr", "lr_min"]),
     ("checkpoints", &["save_every", "checkpoint_every", "save_steps", "checkpoint_interval", "saves"]),
@@ -79,7 +94,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("learned", &["absolute", "learnt"]),
     ("relative_bias", &["relative", "t5"]),
     ("rms", &["rmsnorm"]),
-    ("layer", &["layernorm", "ln"]),
+    ("layer", &["layer_norm", "layernorm", "ln"]),
     ("cuda", &["gpu", "nvidia"]),
     ("f32", &["fp32", "float32", "float", "single"]),
     ("bf16", &["bfloat16", "half"]),
@@ -89,6 +104,12 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("prefix_matching", &["induction", "induction_heads", "induction_head", "induction_score"]),
     ("final", &["last", "end"]),
 ];
+
+/// Whether other programs call something so.
+pub fn foreign(wrong: &str) -> bool {
+    let wrong = simple(wrong);
+    ELSEWHERE.iter().any(|(_, called)| called.contains(&wrong.as_str()))
+}
 
 fn elsewhere<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
     let here = |name: &&&str| ELSEWHERE.iter().any(|(is, called)| is == *name && called.contains(&wrong));
@@ -133,6 +154,12 @@ mod tests {
         assert_eq!(nearest("tpu", ["auto", "cpu", "cuda"]), None);
         assert_eq!(nearest("cdua", ["auto", "cpu", "cuda"]), Some("cuda"));
         assert_eq!(nearest("", keys), None);
+        let training = ["tokens", "steps", "batch_size", "device"];
+        assert_eq!(nearest("max_iters", training), Some("steps"));
+        assert_eq!(nearest("per_device_train_batch_size", training), Some("batch_size"));
+        for nothing in ["warmup_steps", "eval_steps", "block_size"] {
+            assert_eq!(nearest(nothing, training), None, "{nothing}");
+        }
         assert_eq!(almost("dilation", ["ablation", "lr"]), None);
         assert_eq!(almost("learning_rat", ["ablation", "learning_rate"]), Some("learning_rate"));
     }

@@ -23,11 +23,21 @@ pub fn apply(set: &str, root: &mut Tree, findings: &mut Findings) {
     };
     let mut start = 0;
     let mut segments: Vec<(&str, Span)> = Vec::new();
-    for segment in path.split('.') {
+    let mut quote = None;
+    let between = |c: char| {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if ['"', '\''].contains(&c) => quote = Some(c),
+            _ => {}
+        }
+        quote.is_none() && c == '.'
+    };
+    for segment in path.split(between) {
         let indent = segment.len() - segment.trim_start().len();
         let name = segment.trim();
         let range = start + indent..start + indent + name.len();
-        segments.push((name, Span { source, range }));
+        let bare = |quote: char| name.strip_prefix(quote)?.strip_suffix(quote);
+        segments.push((bare('"').or_else(|| bare('\'')).unwrap_or(name), Span { source, range }));
         start += segment.len() + 1;
     }
     let help = "keys are joined by single dots: `--set architecture.blocks.1.n_heads=8`";

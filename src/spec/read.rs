@@ -1,6 +1,7 @@
 //! Reads a syntax tree by the language's tables of keys: types, ranges and defaults, unknown and
 //! misplaced keys, unknown kinds. Everything wrong is reported; reading never stops at the first,
-//! and what is misspelt is read as what was meant, so that what is wrong inside is found too.
+//! and a misspelt table is read as the one that was meant, so that what is wrong inside is found too.
+//! A misspelt value is not: its key may be another program's, and mean something else.
 
 use super::check::Findings;
 use super::diagnostic::Diagnostic;
@@ -45,9 +46,13 @@ impl Reader<'_> {
             let at = join(path, key.name);
             let misspelt = meant.iter().find(|(name, _)| *name == key.name).map(|(_, entry)| *entry);
             let value = match (tree.get(key.name), misspelt, &key.default) {
-                (Some(entry), None, _) | (None, Some(entry), _) => {
+                (Some(entry), None, _) => {
                     self.place(&at, entry);
                     self.value(&entry.node, &key.ty, &at)
+                }
+                (None, Some(entry), _) => {
+                    self.place(&at, entry);
+                    of_tables(&entry.node, &key.ty).then(|| self.value(&entry.node, &key.ty, &at)).flatten()
                 }
                 (Some(entry), Some(other), _) => {
                     // Lists replace one another: part of one may be out of sight.
@@ -234,7 +239,7 @@ impl Reader<'_> {
             } else if let Some(near) = near {
                 diagnostic = diagnostic.label(format!("did you mean `{near}`?"));
                 self.findings.incomplete |= near == super::EXTENDS.name;
-            } else if let Some(meant) = self.language.meant(&entry.key, &entry.node) {
+            } else if let Some(meant) = self.language.meant(&entry.key, &entry.node, path) {
                 diagnostic = diagnostic.help(meant);
             }
             let is_table = |entry: &Entry| matches!(entry.node.value, Value::Table(_));
@@ -265,6 +270,15 @@ impl Reader<'_> {
         let joined = folder.join(written);
         let absolute = std::path::absolute(&joined).unwrap_or(joined);
         absolute.to_string_lossy().into_owned()
+    }
+}
+
+/// Whether a table stands where one belongs, or a list of tables where they do.
+fn of_tables(node: &Node, ty: &Type) -> bool {
+    match (ty, &node.value) {
+        (Type::Table(_) | Type::Kind(_), Value::Table(_)) => true,
+        (Type::List(of, ..), Value::List(items)) => items.iter().all(|item| of_tables(item, of)),
+        _ => false,
     }
 }
 

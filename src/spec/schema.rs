@@ -84,9 +84,9 @@ impl Range {
     /// A share, 0 to 1.
     pub const SHARE: Range = Range { min: 0.0, max: 1.0, min_included: true };
 
-    /// Whether a number lies in it.
+    /// Whether a number lies in it, and in 32 bits.
     pub fn contains(&self, x: f64) -> bool {
-        x <= self.max && (x > self.min || (self.min_included && x == self.min))
+        x <= self.max && (x > self.min || (self.min_included && x == self.min)) && !lost(x)
     }
 
     /// In words.
@@ -123,6 +123,11 @@ impl Type {
             Type::Kind(choice) => format!("a table with `{} = \"…\"`", choice.word),
         }
     }
+}
+
+/// Whether a finite number overflows or vanishes in the 32 bits that training has for it.
+pub fn lost(x: f64) -> bool {
+    x.is_finite() && x != 0.0 && !(x as f32).is_normal()
 }
 
 /// `"a", "b" or "c"`.

@@ -181,6 +181,8 @@ fn explained(message: &str, text: &str, span: Span) -> Diagnostic {
     let bare = bare && slip.before.trim_end().ends_with('=');
     let unquoted = bare || message.starts_with("string values must be quoted");
     let said = match slip.word.chars().next() {
+        _ if slip.empty() => "a key without a value",
+        _ if slip.decimal().is_some() => "a number with a comma",
         None if unquoted && !path => "a key without a value",
         Some(first) if unquoted && !path && first.is_numeric() => "neither a number nor text in quotes",
         _ if bare => "string values must be quoted",
@@ -205,6 +207,29 @@ struct Slip<'a> {
 }
 
 impl Slip<'_> {
+    /// Whether the value is not there: `lr = }`, `lr = ,`.
+    fn empty(&self) -> bool {
+        self.before.trim_end().ends_with('=') && self.rest.trim_start().starts_with([',', '}', ']'])
+    }
+
+    /// The number that was meant by `0,01`.
+    fn decimal(&self) -> Option<String> {
+        let (_, begun) = self.before.rsplit_once('=')?;
+        let value = format!("{begun}{}", self.rest);
+        let end = value.find(|c: char| !c.is_ascii_digit() && !" ,".contains(c)).unwrap_or(value.len());
+        let number = value[..end].trim().trim_end_matches(',');
+        let (whole, fraction) =
+            number.split_once(',').filter(|_| super::wrong::number_meant(number).is_none())?;
+        let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+        (digits(whole) && digits(fraction)).then(|| format!("{whole}.{fraction}"))
+    }
+
+    /// The words in typographic quotes that a value begins with.
+    fn curly(&self) -> Option<&str> {
+        let words = self.rest.strip_prefix(['“', '”', '„', '‘', '’', '«'])?;
+        words.split(['“', '”', '‘', '’', '»']).next()
+    }
+
     /// What to do about it; empty if the parser's words have to do.
     fn help(&self, message: &str, unquoted: bool, text: &str) -> String {
         let Slip { word, line, before, rest } = *self;
@@ -213,6 +238,24 @@ impl Slip<'_> {
         let is = |start: &str| message.starts_with(start);
         if value.contains("//") || line.starts_with("//") {
             return "a comment begins with `#`".into();
+        }
+        if before.ends_with('=') && rest.starts_with('>') {
+            return "a key and its value are joined by `=`".into();
+        }
+        if let Some(number) = self.decimal() {
+            return format!("the sign before decimals is a dot: {number}");
+        }
+        if let Some(words) = self.curly().filter(|_| unquoted) {
+            return format!("text goes in quotes, which are straight: {words:?}");
+        }
+        if unquoted && ["none", "null", "nil", "undefined"].contains(&word.to_lowercase().as_str()) {
+            let word = word.to_lowercase();
+            return format!("leave the key out for its default; text goes in quotes: \"{word}\"");
+        }
+        if unquoted && ["yes", "no", "on", "off"].contains(&word.to_lowercase().as_str()) {
+            return format!(
+                "a flag is `true` or `false`, a number has digits, text goes in quotes: \"{word}\""
+            );
         }
         let whole = rest.trim_start_matches(|c: char| !c.is_alphanumeric() && !"~./".contains(c));
         let whole =
@@ -265,6 +308,10 @@ impl Slip<'_> {
         {
             return "each key has a line of its own".into();
         }
+        if is("unexpected key or value") && before.ends_with('\'') && rest.starts_with(char::is_alphanumeric)
+        {
+            return "text with `'` in it goes in double quotes".into();
+        }
         if is("unexpected key or value") && quoted && rest.starts_with(char::is_alphanumeric) {
             return "quotes inside quotes are written `\\\"`".into();
         }
@@ -300,6 +347,15 @@ mod tests {
         assert_eq!(read("[a\nb = 2\nc = 3\n[d]\ne = 1\n"), (vec![1], strings("d"), true));
         assert_eq!(read("a = 1\nb = 2\na = 3\n"), (vec![3], strings("a b"), true));
         assert_eq!(read("a = 1"), (vec![], strings("a"), false));
+    }
+
+    #[test]
+    fn an_apostrophe_in_single_quotes_is_told_so() {
+        let mut findings = Findings::default();
+        let text = "a = 'it's'\n";
+        findings.sources.add(Source { name: "x".into(), text: text.into(), folder: "".into() });
+        parse(text.as_bytes(), 0, &mut findings);
+        assert_eq!(findings.diagnostics[0].help, ["text with `'` in it goes in double quotes"]);
     }
 
     #[test]

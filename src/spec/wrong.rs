@@ -2,7 +2,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::names::nearest;
-use super::schema::{Choice, Language, Type};
+use super::schema::{Choice, Language, Type, lost};
 use super::tree::{Node, Value};
 use toml::de::DeValue;
 
@@ -35,7 +35,10 @@ pub fn diagnostic(language: &Language, node: &Node, ty: &Type, path: &str) -> Di
         (Type::Integer(..), Value::Text(text)) if number_meant(text).is_some() => {
             diagnostic.help(format!("write it out: {}", number_meant(text).unwrap_or_default()))
         }
-        (Type::Text | Type::Path | Type::Word(_), Value::Integer(_) | Value::Number(_)) => {
+        (Type::Text, Value::Integer(layer)) if name == "head" => {
+            diagnostic.help(format!("a layer and a head of it, as \"{layer}.0\"; or \"best\", or \"all\""))
+        }
+        (Type::Text | Type::Path, Value::Integer(_) | Value::Number(_)) => {
             let raw = node.raw.clone().unwrap_or_else(|| match &node.value {
                 Value::Number(x) => format!("{x:?}"),
                 Value::Integer(i) => i.to_string(),
@@ -48,6 +51,12 @@ pub fn diagnostic(language: &Language, node: &Node, ty: &Type, path: &str) -> Di
         }
         (Type::Integer(..), Value::Number(x)) if x.fract() == 0.0 && x.abs() < 1e15 => {
             diagnostic.help(format!("write it as a whole number: {x:.0}"))
+        }
+        (Type::List(_, least, most), Value::List(items)) if items.len() > *most && least < most => {
+            diagnostic.help(format!("{most} are the most"))
+        }
+        (Type::Number(_) | Type::WordOrNumber(..), Value::Number(x)) if lost(*x) => {
+            diagnostic.help("training has 32 bits for a number: from 1.2e-38 to 3.4e38")
         }
         (Type::List(Type::Table(_) | Type::Kind(_), ..), Value::Table(_)) => {
             diagnostic.help(format!("each of a list of tables has double brackets: `[[{path}]]`"))

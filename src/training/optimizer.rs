@@ -48,8 +48,14 @@ const ADAMW: Kind = Kind {
 };
 
 fn check(cx: &mut Checking<'_>) {
-    if cx.config.get("lr").and_then(toml::Value::as_float).is_some_and(|lr| lr > 10.0) {
+    let number = |key: &str| cx.config.get(key).and_then(toml::Value::as_float);
+    let (Some(lr), decay) = (number("lr"), number("weight_decay").unwrap_or(0.0)) else { return };
+    if lr > 10.0 {
         cx.error("lr", "a learning rate above 10 cannot work", "two-layer models take about 1e-2");
+    } else if lr * decay >= 1.0 {
+        let message =
+            format!("`weight_decay` = {decay} leaves nothing of the weights: lr × weight_decay is 1 or more");
+        cx.error("weight_decay", message, format!("use less than {}", 1.0 / lr));
     }
 }
 

@@ -109,6 +109,16 @@ pub fn values() -> Vec<Case> {
         case("kernel too wide", 1).edit("kernel_size = 2", "kernel_size = 500"),
         case("bad name", 1).edit("'base'", "'../x'"),
         case("bad name2", 1).edit("'base'", "'a b'"),
+        case("hidden name", 1).edit("'base'", "'a/.b'"),
+        case("name of a folder", 1).edit("'base'", "'a/'"),
+        case("long name", 1).edit("'base'", &format!("'{}'", "a".repeat(300))),
+        case("many blocks", 1)
+            .edit(CONVOLUTION, "").edit(ATTENTION, &format!("blocks = [{}]\n", "{ kind = 'mlp' }, ".repeat(257)))
+            .edit(MAP, ""),
+        case("beyond f32", 1).edit("d_model = 64", "d_model = 64\ninit = { embedding_std = 1e40 }"),
+        case("below f32", 1).edit("lr = 1e-2", "lr = 1e-320"),
+        case("eps beyond f32", 1).edit("lr = 1e-2", "lr = 1e-2, eps = 1e300"),
+        case("decay", 1).edit("lr = 1e-2", "lr = 1e-2, weight_decay = 1e9"),
         case("checkpoints int", 1)
             .edit("checkpoints = { kind = 'log_linear', count = 24 }", "checkpoints = 100"),
         case("normalization word", 1).edit("d_model = 64", "d_model = 64\nnormalization = 'layernorm'"),
@@ -163,7 +173,7 @@ pub fn structure() -> Vec<Case> {
             .edit("[[architecture.blocks]]", "[[architecture.block]]"),
         case("arch misspelt", 1).edit("[architecture]", "[architecure]"),
         case("arch misspelt inner", 2).edit("[architecture]\nd_model", "[architecure]\nd_modle"),
-        case("everything wrong", 30)
+        case("everything wrong", 29)
             .text("name = 3\nseed = 'x'\n[architecture]\nd_model = 0\nn_ctx = 3\npositions = 4\nblocks = [{kind='attention', n_heads=0}, {kind='conv1d', kernel_size='a'}, 3]\n[tokenizer]\nkind='bpe'\nd_vocab=1\n[dataset]\nkind='text'\npath=3\nrepeat={passages=2, random='x', period=[1]}\n[training]\ntokens=-1\nsteps=0\nbatch_size=0\noptimizer={kind='adamw',lr=-1,betas=[2,2],eps=0}\nschedule={kind='linear',warmup_fraction=3}\ncheckpoints={kind='every'}\ndevice='tpu'\nprecision='fp16'\n[[analyses]]\nprobe='prefix_matching'\nsequences=0\ndefinition='x'\n[[analyses]]\nprobe='attention_map'\nhead=3\n[report]\ntemplate=3\n"),
     ]
 }

@@ -21,10 +21,10 @@ pub fn elsewhere() -> Vec<Case> {
         case("self attention", 1).edit("'attention'", "'self_attention'"),
         case("convolution", 1).edit("'conv1d'", "'convolution'"),
         case("max steps", 1).edit("tokens = 2_000_000", "max_steps = 10"),
-        case("epochs", 2).edit("tokens = 2_000_000", "epochs = 3"),
+        case("epochs", 1).edit("tokens = 2_000_000", "epochs = 3"),
         case("grad clip", 1).edit("batch_size = 16", "batch_size = 16\ngrad_clip = 1.0"),
         case("bs", 1).edit("batch_size", "bs"),
-        case("warmup steps", 2).edit("warmup_fraction = 0.05", "warmup_steps = 100"),
+        case("warmup steps", 1).edit("warmup_fraction = 0.05", "warmup_steps = 100"),
         case("min lr", 1).edit("warmup_fraction = 0.05", "min_lr = 0.1"),
         case("cosine decay", 1).edit("'cosine'", "'cosine_decay'"),
         case("weight decay", 1).edit("lr = 1e-2", "lr = 1e-2, wd = 0.1"),
@@ -43,6 +43,17 @@ pub fn elsewhere() -> Vec<Case> {
         case("dilation", 1).edit("kernel_size = 2", "kernel_size = 2\ndilation = 2"),
         case("repeats", 1).edit("'stories'", "'stories'\nrepeats = { random = 0.1 }"),
         case("block", 1).add("[[block]]\nkind = 'mlp'\n"),
+        case("layers", 1).edit("[[architecture.blocks]]", "[[architecture.layers]]")
+            .edit("[[architecture.blocks]]", "[[architecture.layers]]"),
+        case("n layer", 1).edit("d_model = 64", "d_model = 64\nn_layer = 2"),
+        case("num layers", 1).edit("d_model = 64", "d_model = 64\nnum_layers = 2"),
+        case("tie weights", 1).edit("d_model = 64", "d_model = 64\ntie_weights = true"),
+        case("kv heads", 1).edit("n_heads = 2", "n_heads = 2\nn_kv_heads = 1"),
+        case("d k", 1).edit("n_heads = 2", "n_heads = 2\nd_k = 8"),
+        case("of a trainer", 14).edit("batch_size = 16", "batch_size = 16\nwarmup_steps = 100\neval_steps = 10\n\
+            logging_steps = 10\nn_steps = 9\nmax_iters = 9\ngradient_accumulation_steps = 4\nblock_size = 64\n\
+            per_device_train_batch_size = 4\ntokens_per_step = 9\nlr_scheduler = 'cosine'\ngradient_clip_norm = 1\n\
+            adam_beta1 = 0.9\nfp16 = true\ndtype = 'bf16'"),
     ]
 }
 
@@ -74,6 +85,20 @@ pub fn slips() -> Vec<Case> {
         case("checkpoints as a list", 1)
             .edit("checkpoints = { kind = 'log_linear', count = 24 }", "checkpoints = [1, 10, 100]"),
         case("best misspelt", 1).edit("'best'", "'Bset'"),
+        case("one head", 1).edit("'best'", "1"),
+        case("heads", 1).edit("head = 'best'", "heads = ['1.0']"),
+        case("one beta", 1).edit("lr = 1e-2", "lr = 1e-2, beta1 = 0.9"),
+        case("one std", 1).edit("d_model = 64", "d_model = 64\ninit_std = 0.02"),
+        case("a step", 1).edit("head = 'best'", "head = 'best'\nat = 100"),
+        case("a misspelt probe twice", 2).add("[[analyses]]\nprobe = 'ablatoin'\n[[analyses]]\nprobe = 'ablaton'\n"),
+        case("no value before a comma", 1).edit("lr = 1e-2", "lr = , eps = 1e-8"),
+        case("no value at the end", 1).edit("lr = 1e-2 }", "lr = }"),
+        case("a decimal comma", 1).edit("lr = 1e-2", "lr = 0,01"),
+        case("a decimal comma and more", 1).edit("lr = 1e-2", "lr = 0,01, eps = 1e-8"),
+        case("python null", 1).edit("seed = 0", "seed = None"),
+        case("yes", 1).edit("seed = 0", "seed = yes"),
+        case("typographic words", 1).edit("'Mr Velkrand met Osilwyn.'", "“Mr Velkrand met Osilwyn.”"),
+        case("arrow", 1).edit("kind = 'bytes'", "kind => 'bytes'"),
     ]
 }
 

@@ -9,6 +9,7 @@ pub fn analyses() -> Vec<Case> {
         case("dup ids written", 1)
             .add("[[analyses]]\nprobe = 'ablation'\nid = 'a'\n[[analyses]]\nprobe='previous_token'\nid='a'\n"),
         case("id verdict", 1).add("[[analyses]]\nprobe = 'ablation'\nid = 'verdict'\n"),
+        case("id long", 1).add(&format!("[[analyses]]\nprobe = 'ablation'\nid = '{}'\n", "a".repeat(101))),
         case("id slash", 1).add("[[analyses]]\nprobe = 'ablation'\nid = 'a/b'\n"),
         case("unknown head", 1).edit("'best'", "'7.3'"),
         case("unknown head3", 1).edit("'best'", "'first'"),
@@ -128,6 +129,7 @@ pub fn set() -> Vec<Case> {
         case("training.batch_size=16.5", 1).set("training.batch_size=16.5"),
         case("training.tokens=1e6", 1).set("training.tokens=1e6"),
         case("training.checkpoints.every=3", 1).set("training.checkpoints.every=3"),
+        case("training.'optimizer'.'lrr'=0.1", 1).set("training.'optimizer'.'lrr'=0.1"),
         case("tokenizer.d_vocab=300", 1).set("tokenizer.d_vocab=300"),
     ]
 }

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 const HEAD: &str = "# What can be wrong with a spec
 
 `indhead check SPEC` (and `run`, before anything runs) tells every mistake at once: where it stands, what is
-allowed, the nearest name, where a misplaced key belongs. This is each of them once, with the line it is told
-of and the way out. The tables are made from the broken specs in `tests/diagnostics`: a mistake that is not
-there is not here.
+allowed, the nearest name, where a misplaced key belongs. These are the sorts of mistake that the broken specs in
+`tests/diagnostics` make, each once, with the line it is told of and the way out. Others there may be, told in the
+same way: a range, a word or a key is checked whether or not it is here.
 ";
 
 fn themes() -> Vec<(&'static str, Vec<Case>)> {
