@@ -111,6 +111,92 @@ fn an_interrupt_saves_and_says_how_to_go_on() {
 }
 
 #[test]
+fn what_is_done_stays_done() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml"]);
+    let (run, report) = (tree(&bench.path().join("runs")), tree(&bench.path().join("reports")));
+    fs::remove_dir_all(bench.path().join("reports")).unwrap();
+    let output = bench.indhead(&["run", "tiny.toml", "--resume"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("runs/tiny: done already"));
+    assert_eq!(tree(&bench.path().join("runs")), run);
+    assert_eq!(tree(&bench.path().join("reports")), report);
+    bench.bad(&["run", "tiny.toml"], 2);
+    assert!(bench.bad(&["run", "tiny.toml", "--resume", "--set", "seed=4"], 2).contains("seed"));
+}
+
+#[test]
+fn a_run_that_does_not_fit_is_not_begun() {
+    let bench = Bench::new();
+    let huge = ["training.batch_size=1_000_000", "architecture.n_ctx=1024", "dataset.bytes=1_000_000"];
+    let huge = huge.map(|set| ["--set", set]).concat();
+    for command in ["run", "bench"] {
+        // Elsewhere it is not known how much memory there is.
+        if cfg!(target_os = "linux") {
+            let said = bench.bad(&[&[command, "tiny.toml"], &huge[..]].concat(), 2);
+            assert!(
+                said.contains("GiB of memory") && said.contains("`training.batch_size` (1000000)"),
+                "{said}"
+            );
+        }
+    }
+    assert_eq!(fs::read_dir(bench.path()).unwrap().count(), 1, "nothing is left behind");
+}
+
+#[test]
+fn a_flag_that_would_do_nothing_is_told() {
+    let bench = Bench::new();
+    assert!(bench.bad(&["run", "tiny.toml", "--jobs", "3"], 2).contains("tiny.toml has no [sweep]"));
+    bench.good(&["run", "tiny.toml"]);
+    fs::create_dir(bench.path().join("theme")).unwrap();
+    fs::write(bench.path().join("theme/foot.md"), "Foot.\n").unwrap();
+    let report = || {
+        let output = bench.indhead(&["report", "runs/tiny", "--templates", "theme"]);
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(report().contains("theme has no template `report.md`"));
+    fs::write(bench.path().join("theme/report.md"), "{% include \"foot.md\" %}").unwrap();
+    assert_eq!(report(), "");
+}
+
+/// As if the power had gone before the first step was saved.
+#[test]
+fn a_run_that_did_not_end_is_called_so() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml"]);
+    bench.good(&["run", "tiny.toml", "--name", "cut"]);
+    let cut = bench.path().join("runs/cut");
+    fs::remove_file(cut.join("done.json")).unwrap();
+    fs::remove_dir_all(cut.join("analyses")).unwrap();
+    fs::remove_dir_all(cut.join("checkpoints/00000012")).unwrap();
+    let said = bench.good(&["report", "runs/cut"]);
+    assert!(said.starts_with("The run has come to step 12 of 12, and is judged at the last one."), "{said}");
+    let page = String::from_utf8(bench.read("reports/cut/report.md")).unwrap();
+    assert!(page.contains("**Not finished.**") && !page.contains("no attention heads"), "{page}");
+    bench.good(&["compare", "runs/tiny", "runs/cut", "runs/../runs/tiny"]);
+    let page = String::from_utf8(bench.read("reports/comparison/report.md")).unwrap();
+    assert!(page.contains("2 runs of 1 configuration") && page.contains("| cut | not finished |"), "{page}");
+    assert!(page.contains("One is not finished."), "{page}");
+    fs::remove_dir_all(cut.join("checkpoints")).unwrap();
+    let said = bench.bad(&["inspect", "runs/cut", "--text", "a"], 2);
+    assert!(said.contains("runs/cut has no checkpoints") && said.contains("--resume"), "{said}");
+}
+
+#[test]
+fn one_report_that_fails_does_not_stop_the_others() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml"]);
+    bench.good(&["run", "tiny.toml", "--name", "other"]);
+    let output = bench.indhead(&["report", "runs/tiny", "runs/nope", "runs/other", "--reports", "again"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("runs/nope is not a run"), "{said}");
+    assert!(said.ends_with("1 of 3 runs have no new report: runs/nope\n"), "{said}");
+    bench.read("again/other/report.md");
+}
+
+#[test]
 fn a_loss_that_is_not_finite_stops_the_run() {
     let bench = Bench::new();
     let said = bench.bad(&["run", "tiny.toml", "--set", "architecture.init.unembedding_std=1e37"], 1);

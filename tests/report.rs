@@ -135,7 +135,7 @@ fn a_report_on_disk_replaces_an_earlier_one_and_nothing_else() {
     record.analyses.retain(|a| a.probe != "conv_weights");
     let again = rendered(&record);
     let written = report::write(&again, &at).unwrap();
-    assert_eq!(written.kept, None, "nobody has touched it");
+    assert_eq!(written.kept, [], "nobody has touched it");
     assert!(std::fs::read_to_string(&written.page).unwrap().starts_with(&again.markdown));
     let mut files: Vec<String> = again.figures.iter().map(|(file, _)| file.clone()).collect();
     files.push("mine.svg".into());
@@ -153,14 +153,21 @@ fn what_a_person_wrote_is_kept() {
     let rendered = rendered(&record(Fate::Formed));
     let page = folder.path().join("report.md");
     std::fs::write(&page, "# Mine\n").unwrap();
-    let kept = report::write(&rendered, folder.path()).unwrap().kept.unwrap();
+    let written = |rendered: &Rendered| report::write(rendered, folder.path()).unwrap().kept;
+    let [(_, kept)] = &written(&rendered)[..] else { panic!("it is lost") };
     assert_eq!(std::fs::read_to_string(kept).unwrap(), "# Mine\n");
-    assert_eq!(report::write(&rendered, folder.path()).unwrap().kept, None);
+    assert_eq!(written(&rendered), []);
     let edited = std::fs::read_to_string(&page).unwrap().replacen("Found", "FOUND", 1);
     std::fs::write(&page, &edited).unwrap();
-    let kept = report::write(&rendered, folder.path()).unwrap().kept.unwrap();
+    let [(_, kept)] = &written(&rendered)[..] else { panic!("it is lost") };
     assert!(kept.ends_with("report.kept-2.md"));
     assert_eq!(std::fs::read_to_string(kept).unwrap(), edited);
+    let with_html = rendered.with_html(&record(Fate::Formed));
+    assert_eq!((written(&with_html), written(&with_html)), (Vec::new(), Vec::new()));
+    std::fs::write(folder.path().join("report.html"), "<p>mine").unwrap();
+    let [(page, kept)] = &written(&with_html)[..] else { panic!("it is lost") };
+    assert!(page.ends_with("report.html") && kept.ends_with("report.kept.html"));
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "<p>mine");
 }
 
 #[test]

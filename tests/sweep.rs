@@ -122,6 +122,19 @@ fn mistakes_in_a_sweep_are_told_where_they_stand() {
             &["tiny.toml:30:19", "`clip_norm` must be"],
         ),
         ("", &["tiny.toml:27:2", "found an empty one"]),
+        (
+            "\"training.optimizer\" = [{ kind = \"sgd\" }]\n\"training.optimizer.lr\" = [0.1]",
+            &["tiny.toml:29:1", "so is all of `training.optimizer`"],
+        ),
+        (
+            "\"training.optimizer.lr\" = [0.1]\n\"training.optimizer\" = [{ kind = \"sgd\" }]",
+            &["tiny.toml:29:1", "so is `training.optimizer.lr` in it"],
+        ),
+        (
+            "seed = [0, 1]\n\"training.clip_norm\" = [1, 1.0]",
+            &["tiny.toml:29:28", "plans the same run as `seed=0,training.clip_norm=1`", "1 mistake"],
+        ),
+        ("\"training.steps\" = [4]\n\"training.tokens\" = [4000]", &["both say how long to train"]),
     ];
     for (lines, wanted) in cases {
         let bench = bench(&format!("[sweep]\n{lines}\n"));
@@ -139,4 +152,49 @@ fn mistakes_in_a_sweep_are_told_where_they_stand() {
     let good = self::bench("[sweep]\nseed = [0, 1]\n");
     assert!(good.bad(&["run", "tiny.toml", "--member", "2"], 2).contains("they count from 0 to 1"));
     assert!(good.bad(&["diff", "tiny.toml", "tiny.toml"], 2).contains("is a sweep of 2 runs"));
+}
+
+#[test]
+fn a_member_that_is_done_stays_done() {
+    let bench = bench("[sweep]\nseed = [0, 1]\n");
+    let member = ["run", "tiny.toml", "--quiet", "--member", "1"];
+    bench.good(&member);
+    let before = tree(&bench.path().join("runs"));
+    let output = bench.indhead(&member);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("seed=1: done already"));
+    assert_eq!(tree(&bench.path().join("runs")), before);
+    let other = [&member[..], &["--set", "training.clip_norm=0.5"]].concat();
+    assert!(bench.bad(&other, 2).contains("clip_norm"));
+    // What is asked of reports is done for members that are done, too.
+    bench.good(&["run", "tiny.toml", "--quiet"]);
+    bench.good(&["run", "tiny.toml", "--quiet", "--html"]);
+    bench.read("reports/tiny/seed=0/report.html");
+}
+
+#[test]
+fn a_key_is_either_set_or_swept() {
+    let bench = bench("[sweep]\nseed = [0, 1]\n\"training.device\" = [\"cpu\"]\n");
+    let said = bench.bad(&["check", "tiny.toml", "--set", "seed=3"], 2);
+    assert!(said.contains("--set:1:6") && said.contains("`--set 'sweep.seed=[…]'`"), "{said}");
+    assert!(
+        bench.bad(&["run", "tiny.toml", "--device", "cpu"], 2).contains("`training.device` is swept over")
+    );
+    let said = bench.good(&["check", "tiny.toml", "--set", "sweep.seed=[3]"]);
+    assert_eq!(said, "tiny.toml: ok, a sweep of 1 runs\n");
+}
+
+#[test]
+fn swept_steps_stand_for_tokens() {
+    let bench = Bench::new();
+    let spec = SPEC.replace("steps = 12", "tokens = 2_000");
+    let check = |sweep: &str, sets: &[&str]| {
+        fs::write(bench.path().join("long.toml"), format!("{spec}[sweep]\n{sweep}\n")).unwrap();
+        bench.indhead(&[&["check", "long.toml"], sets].concat())
+    };
+    let output = check("\"training.steps\" = [8, 12]", &[]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "long.toml: ok, a sweep of 2 runs\n");
+    let output = check("\"training.steps\" = [8, 12]", &["--set", "training.tokens=3000"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("plans the same run as"));
+    assert!(!output.status.success());
 }

@@ -1,7 +1,7 @@
 //! `indhead bench`: how fast a spec trains here, where the time goes, and how near that is to the machine's best.
 
 use super::planning::plan_spec;
-use super::{Outcome, console, device, progress};
+use super::{Outcome, console, device, memory, progress};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::files::cache_folder;
@@ -49,6 +49,7 @@ pub fn bench(arguments: Arguments) -> Outcome {
     let mut sets = arguments.sets.clone();
     sets.extend(arguments.device.as_ref().map(|device| format!("training.device={device}")));
     let plan = plan_spec(&arguments.spec, &sets)?.plan;
+    memory::check(&plan)?;
     let mut preparing = progress::Preparing::new(arguments.json);
     let dataset = Dataset::open(&plan, &cache_folder(), &mut |event| preparing.show(event));
     preparing.finish();

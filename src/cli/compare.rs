@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::record::RunDirectory;
 use crate::record::directory::run_of;
 use crate::report as pages;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What can be said on the command line.
@@ -31,6 +32,8 @@ pub fn compare(arguments: Arguments) -> Outcome {
         }
         runs.extend(found);
     }
+    let mut known = HashSet::new();
+    runs.retain(|run| known.insert(run.path.canonicalize().unwrap_or_else(|_| run.path.clone())));
     let title = match arguments.runs.as_slice() {
         [folder] if !run_of(folder).exists() => folder_name(folder),
         _ => "comparison".into(),

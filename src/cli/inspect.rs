@@ -59,6 +59,14 @@ pub fn inspect(arguments: Arguments) -> Outcome {
         return Err(Failure::Usage(words));
     }
     let steps = run.checkpoints();
+    if steps.is_empty() {
+        let words = format!("error: {} has no checkpoints to look into", run.path.display());
+        let help = match run.done() {
+            true => "its checkpoints were removed, or copied without them",
+            false => "the first is saved when training begins: `indhead run … --resume` goes on with it",
+        };
+        return Err(Failure::Usage(format!("{words}\nhelp: {help}")));
+    }
     let step = arguments.checkpoint.or(steps.last().copied());
     let Some(step) = step.filter(|s| steps.contains(s)) else {
         let listed: Vec<String> = steps.iter().map(u64::to_string).collect();

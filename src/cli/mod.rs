@@ -11,6 +11,7 @@ mod inspect;
 mod kinds;
 mod list;
 mod manual;
+mod memory;
 mod plan;
 mod planning;
 mod printed;
@@ -83,6 +84,22 @@ impl From<Error> for Failure {
     }
 }
 
+impl Failure {
+    /// Says it; its exit code.
+    fn tell(self) -> u8 {
+        let (code, words) = match self {
+            Failure::Different => (1, String::new()),
+            Failure::World(error) => (1, format!("error: {error}")),
+            Failure::Usage(words) => (2, words),
+            Failure::Interrupted(words) => (130, words),
+        };
+        if !words.is_empty() {
+            console::note(&words);
+        }
+        code
+    }
+}
+
 /// The result of a command.
 pub type Outcome = Result<(), Failure>;
 
@@ -106,15 +123,8 @@ pub fn main() -> ExitCode {
         Command::Completions(arguments) => manual::completions(arguments),
         Command::Man(arguments) => manual::man(arguments),
     };
-    let (code, words) = match outcome {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Different) => return ExitCode::from(1),
-        Err(Failure::World(error)) => (1, format!("error: {error}")),
-        Err(Failure::Usage(words)) => (2, words),
-        Err(Failure::Interrupted(words)) => (130, words),
-    };
-    if !words.is_empty() {
-        console::note(&words);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ExitCode::from(failure.tell()),
     }
-    ExitCode::from(code)
 }

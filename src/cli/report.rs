@@ -42,26 +42,62 @@ pub struct Form {
     pub html: bool,
 }
 
-/// Renders every run's report.
+/// Renders every run's report; one that cannot be had does not stop the others.
 pub fn report(arguments: Arguments) -> Outcome {
     arguments.form.check()?;
+    let edited = match &arguments.spec {
+        Some(spec) => Some((spec.as_path(), plan_spec(spec, &[])?)),
+        None => None,
+    };
+    let mut failed = Vec::new();
     for path in &arguments.runs {
-        let run = run_of(path);
-        let mut record = run.record()?;
-        if let Some(spec) = &arguments.spec {
-            record = reanalyse(&run, record, plan_spec(spec, &[])?, spec, arguments.recompute)?;
-        } else {
-            match saved_plan(&run) {
-                Ok(plan) => own(&run, &plan, arguments.recompute)?,
+        match one(&arguments, &run_of(path), edited.as_ref()) {
+            Ok(()) => {}
+            Err(failure) if arguments.runs.len() == 1 => return Err(failure),
+            Err(failure) => {
+                failure.tell();
+                failed.push(path.display().to_string());
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let (count, all) = (failed.len(), arguments.runs.len());
+    let words = format!("{count} of {all} runs have no new report: {}", failed.join("  "));
+    Err(Failure::World(Error::message(words)))
+}
+
+fn one(arguments: &Arguments, run: &RunDirectory, edited: Option<&(&Path, Ready)>) -> Outcome {
+    let record = run.record()?;
+    let mut folder = arguments.reports.join(folder_of(run, &record));
+    let record = match edited {
+        Some((spec, ready)) => {
+            let stem = stem(spec);
+            folder.push(&stem);
+            let mut record = reanalyse(run, record, ready, &stem, arguments.recompute)?;
+            record.name = format!("{}/{stem}", record.name);
+            if let Some(facts) = record.provenance.as_object_mut() {
+                facts.insert("analyses".into(), spec.display().to_string().into());
+            }
+            record
+        }
+        None => {
+            match saved_plan(run) {
+                Ok(plan) => own(run, &plan, arguments.recompute)?,
                 Err(error) if arguments.recompute || record.verdict.is_none() => return Err(error.into()),
                 Err(error) => console::note(&format!("warning: {error}; it is told as it was measured")),
             }
-            record = run.record()?;
+            run.record()?
         }
-        let page = render(&run, &record, &arguments.reports, &arguments.form)?;
-        console::out(&closing_words(&record, &page));
-    }
+    };
+    let page = render_into(run, &record, &folder, &arguments.form)?;
+    console::out(&closing_words(&record, &page));
     Ok(())
+}
+
+fn stem(spec: &Path) -> String {
+    spec.file_stem().map_or("spec".into(), |stem| stem.to_string_lossy().into_owned())
 }
 
 /// The run's own analyses, measured where they are not known.
@@ -83,11 +119,12 @@ pub fn saved_plan(run: &RunDirectory) -> Result<Plan> {
 fn reanalyse(
     run: &RunDirectory,
     record: Record,
-    ready: Ready,
-    spec: &Path,
+    ready: &Ready,
+    stem: &str,
     recompute: bool,
 ) -> std::result::Result<Record, Failure> {
-    let Ready { mut plan, findings, bytes } = ready;
+    let Ready { plan, findings, bytes } = ready;
+    let mut plan = plan.clone();
     let named =
         |name: &str, plan: &Plan| Compared::of_plan(name, toml::Table::try_from(plan).unwrap_or_default());
     let saved = saved_plan(run)?;
@@ -103,11 +140,10 @@ fn reanalyse(
         return Err(Failure::Usage(words));
     }
     plan.training = saved.training;
-    let stem = spec.file_stem().map_or("spec".into(), |stem| stem.to_string_lossy().into_owned());
     let view = RunDirectory::at(run.file("reanalyses").join(stem));
-    let findings = Some(&findings);
+    let findings = Some(findings);
     Measuring { run, view: &view, plan: &plan, findings, recompute, lenient: false }.bring_up_to_date()?;
-    view.write("spec.toml", &bytes)?;
+    view.write("spec.toml", bytes)?;
     view.write("plan.toml", plan.to_toml(findings).as_bytes())?;
     let Record { metrics, provenance, timings, .. } = record;
     Ok(Record { metrics, provenance, timings, ..view.record()? })
@@ -131,6 +167,25 @@ impl Form {
         found.map_err(|error| Error::message(error.to_string()))
     }
 
+    /// Whether anything is asked of a report that is there already.
+    pub fn asks(&self) -> bool {
+        self.html || self.templates.is_some()
+    }
+
+    /// Says where the folder of templates has nothing for this one.
+    fn say_unused(&self, named: &str, template: &pages::Template) {
+        let Some(folder) = &self.templates else { return };
+        let file = match pages::template_names().contains(&named) {
+            true => Path::new(named).with_extension("md"),
+            false => PathBuf::from(Path::new(named).file_name().unwrap_or_default()),
+        };
+        let included = |name: &str| template.source().contains(name) && folder.join(name).is_file();
+        if !folder.join(&file).is_file() && !template.others().iter().any(|(name, _)| included(name)) {
+            let (folder, file) = (folder.display(), file.display());
+            console::note(&format!("warning: {folder} has no template `{file}`, nor one that it includes"));
+        }
+    }
+
     /// Keeps in the run what its report is made with and is not built in: a copy of the run on
     /// another machine gives the same report.
     pub fn keep(&self, named: &str, run: &RunDirectory) -> Result<()> {
@@ -150,14 +205,20 @@ impl Form {
 
 /// Renders a run's report into its folder under `reports`; the path of the page.
 pub fn render(run: &RunDirectory, record: &Record, reports: &Path, form: &Form) -> Result<PathBuf> {
+    render_into(run, record, &reports.join(folder_of(run, record)), form)
+}
+
+fn render_into(run: &RunDirectory, record: &Record, folder: &Path, form: &Form) -> Result<PathBuf> {
     let words = |e: pages::ReportError| Error::message(e.to_string());
-    let template = form.template(template_name(&record.plan), run)?;
+    let named = template_name(&record.plan);
+    let template = form.template(named, run)?;
+    form.say_unused(named, &template);
     let mut rendered = pages::render(record, &template).map_err(words)?;
     if form.html {
         rendered = rendered.with_html(record);
     }
     rendered.warnings.iter().for_each(|warning| console::note(&format!("warning: {warning}")));
-    let written = pages::write(&rendered, &reports.join(folder_of(run, record))).map_err(words)?;
+    let written = pages::write(&rendered, folder).map_err(words)?;
     say_kept(&written);
     Ok(written.page)
 }
@@ -169,8 +230,8 @@ pub fn template_name(plan: &toml::Table) -> &str {
 
 /// A person's words are not lost, and not silently moved either.
 pub fn say_kept(written: &pages::Written) {
-    if let Some(kept) = &written.kept {
-        let (page, kept) = (written.page.display(), kept.display());
+    for (page, kept) in &written.kept {
+        let (page, kept) = (page.display(), kept.display());
         console::note(&format!("warning: {page} was changed by hand: it is kept as {kept}"));
     }
 }
@@ -184,6 +245,7 @@ fn folder_of(run: &RunDirectory, record: &Record) -> PathBuf {
 /// The verdict in a line, and where the report is.
 pub fn closing_words(record: &Record, report: &Path) -> String {
     let line = match &record.verdict {
+        Some(_) if !record.is_judged() => pages::unfinished(record),
         Some(verdict) => format!("{}: {}", verdict.verdict.name(), verdict.summary),
         None => "no verdict yet".into(),
     };

@@ -2,7 +2,7 @@
 
 use super::planning::{Ready, plan_text, read_spec, refuse};
 use super::watcher::Watcher;
-use super::{Failure, Outcome, analyses, console, device, progress, provenance, report, sweep};
+use super::{Failure, Outcome, analyses, console, device, memory, progress, provenance, report, sweep};
 use crate::dataset::Dataset;
 use crate::diff::{self, Subject as Compared};
 use crate::error::{Error, Result};
@@ -45,9 +45,9 @@ pub struct Arguments {
     /// Print no progress
     #[arg(long, short)]
     pub(super) quiet: bool,
-    /// Of a sweep: how many members run at once
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: u16,
+    /// Of a sweep: how many members run at once; one if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
     /// Of a sweep: run only this member, counted from 0
     #[arg(long, value_name = "I", conflicts_with = "jobs")]
     member: Option<usize>,
@@ -58,7 +58,7 @@ pub struct Arguments {
 impl Arguments {
     /// How many members of a sweep run at once.
     pub(super) fn jobs(&self) -> usize {
-        usize::from(self.jobs)
+        self.jobs.map_or(1, usize::from)
     }
 }
 
@@ -74,6 +74,10 @@ pub fn run(arguments: Arguments) -> Outcome {
     };
     let spec = Spec::parse(path, &bytes, &sets);
     match (spec.sweep.is_empty(), arguments.member) {
+        (true, None) if arguments.jobs.is_some() && !spec.findings.failed() => Err(Failure::Usage(format!(
+            "error: {} has no [sweep]: it is one run, and `--jobs` says how many members run at once",
+            path.display()
+        ))),
         (true, None) => one(&arguments, plan_text(path, bytes, &sets)?),
         (false, None) => sweep::run(&arguments, &spec, path),
         (_, Some(index)) => {
@@ -92,6 +96,11 @@ pub fn run(arguments: Arguments) -> Outcome {
 /// Runs one experiment.
 fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     let run = RunDirectory::at(arguments.runs.join(&ready.plan.name));
+    let wanted_again = arguments.resume || arguments.member.is_some();
+    if wanted_again && run.done() && !arguments.overwrite {
+        return done_already(arguments, &ready.plan, &run);
+    }
+    memory::check(&ready.plan)?;
     let resume = may_start(arguments, &ready.plan, &run)?;
     arguments.form.template(&ready.plan.report.template, &run)?;
 
@@ -129,10 +138,26 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     catch_up(&plan, &run, &mut observer)?;
     analyses::write_observed(&plan, &run, &observer)?;
     run.write_json("done.json", &clock.summary())?;
+    tell(arguments, &run)
+}
+
+/// Renders the report of a run that ended.
+pub(super) fn tell(arguments: &Arguments, run: &RunDirectory) -> Outcome {
     let record = run.record()?;
-    let page = report::render(&run, &record, &arguments.reports, &arguments.form)?;
+    let page = report::render(run, &record, &arguments.reports, &arguments.form)?;
     console::out(&report::closing_words(&record, &page));
     Ok(())
+}
+
+/// What is done stays as it is; its report is rendered again.
+fn done_already(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> Outcome {
+    let path = run.path.display();
+    if let Some(table) = other_plan(run, plan)? {
+        let words = format!("error: {path} is done already, from another plan\n\n{table}");
+        return Err(Failure::Usage(words));
+    }
+    console::note(&format!("{path}: done already"));
+    tell(arguments, run)
 }
 
 /// Whether to resume; an existing run is never silently continued or replaced.

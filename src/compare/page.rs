@@ -54,7 +54,10 @@ fn verdict(run: &Run) -> Vec<String> {
     let number = |x: Option<f64>, decimals| x.map_or("–".into(), |x| decimal(x, decimals));
     vec![
         escape::text(&run.label),
-        verdict.map_or("none yet".into(), |v| v.verdict.name().replace('_', " ")),
+        match verdict {
+            Some(verdict) if record.is_judged() => verdict.verdict.name().replace('_', " "),
+            _ => "not finished".into(),
+        },
         if heads.is_empty() { "–".into() } else { heads.join(", ") },
         words::formed(record).map_or("–".into(), count),
         number(words::best(record, "prefix_matching"), 2),

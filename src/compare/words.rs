@@ -50,7 +50,7 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
             format!("{runs} of {groups}; those that differ only in their seed are counted together.")
         }
     });
-    let judged = runs.iter().filter(|run| run.record.verdict.is_some()).count();
+    let judged = runs.iter().filter(|run| run.record.is_judged()).count();
     let with_head = runs.iter().filter(|run| found(run)).count();
     said.push(match (with_head, judged) {
         (_, 0) => "None of them has a verdict yet.".into(),
@@ -58,6 +58,11 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
         (k, n) if k == n => format!("An induction head formed in all {n}."),
         (k, n) => format!("An induction head formed in {k} of {n}."),
     });
+    match (judged, runs.len() - judged) {
+        (0, _) | (_, 0) => {}
+        (_, 1) => said.push("One is not finished.".into()),
+        (_, n) => said.push(format!("{n} are not finished.")),
+    }
     said.extend(groups.iter().filter(|_| groups.len() <= 8 && groups.len() > 1).filter_map(of_group));
     if let [group] = groups {
         said.extend(of_group(group).filter(|_| group.runs.len() > 1));
@@ -68,7 +73,7 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
 
 /// How often and when a head formed in a group.
 fn of_group(group: &Group<'_>) -> Option<String> {
-    let judged = group.runs.iter().filter(|run| run.record.verdict.is_some()).count();
+    let judged = group.runs.iter().filter(|run| run.record.is_judged()).count();
     let with_head = group.runs.iter().filter(|run| found(run)).count();
     let label = escape::text(&group.label);
     let times: Vec<f64> = group.runs.iter().filter_map(|run| formed(&run.record)).collect();

@@ -26,29 +26,35 @@ pub fn align(lists: &[&[Value]]) -> Vec<Slot> {
     slots
 }
 
-/// What an insertion or a removal costs; a pair costs what differs in it, and a pair of other kinds
-/// more than one of these and less than both.
-const GAP: u64 = 1000;
+/// What an alignment costs, the first number counting most: items that are not kept as they are, insertions and
+/// removals, changed keys.
+type Cost = [usize; 3];
+
+/// An insertion or a removal.
+const GAP: Cost = [1, 1, 0];
 
 /// The cheapest alignment of two lists (Needleman & Wunsch 1970).
 fn pairs(old: &[Option<&Value>], new: &[Value]) -> Vec<(Option<usize>, Option<usize>)> {
     let (rows, columns) = (old.len(), new.len());
-    let mut cost = vec![vec![0u64; columns + 1]; rows + 1];
+    let mut cost = vec![vec![[0; 3]; columns + 1]; rows + 1];
+    let pair = |i: usize, j: usize| difference(old[i]?, &new[j]);
     for i in 0..=rows {
         for j in 0..=columns {
-            let up = (i > 0).then(|| cost[i - 1][j] + GAP);
-            let left = (j > 0).then(|| cost[i][j - 1] + GAP);
-            let both = (i > 0 && j > 0).then(|| cost[i - 1][j - 1] + difference(old[i - 1], &new[j - 1]));
-            cost[i][j] = [both, up, left].into_iter().flatten().min().unwrap_or(0);
+            let up = (i > 0).then(|| sum(cost[i - 1][j], GAP));
+            let left = (j > 0).then(|| sum(cost[i][j - 1], GAP));
+            let both = if i > 0 && j > 0 { pair(i - 1, j - 1) } else { None };
+            let both = both.map(|both| sum(cost[i - 1][j - 1], both));
+            cost[i][j] = [both, up, left].into_iter().flatten().min().unwrap_or_default();
         }
     }
     let (mut i, mut j, mut found) = (rows, columns, Vec::new());
     while i > 0 || j > 0 {
         let here = cost[i][j];
-        if i > 0 && j > 0 && here == cost[i - 1][j - 1] + difference(old[i - 1], &new[j - 1]) {
+        let both = if i > 0 && j > 0 { pair(i - 1, j - 1) } else { None };
+        if both.is_some_and(|both| here == sum(cost[i - 1][j - 1], both)) {
             (i, j) = (i - 1, j - 1);
             found.push((Some(i), Some(j)));
-        } else if j > 0 && here == cost[i][j - 1] + GAP {
+        } else if j > 0 && here == sum(cost[i][j - 1], GAP) {
             j -= 1;
             found.push((None, Some(j)));
         } else {
@@ -60,15 +66,19 @@ fn pairs(old: &[Option<&Value>], new: &[Value]) -> Vec<(Option<usize>, Option<us
     found
 }
 
-fn difference(old: Option<&Value>, new: &Value) -> u64 {
-    let Some(old) = old else { return 2 * GAP };
+fn sum(a: Cost, b: Cost) -> Cost {
+    std::array::from_fn(|i| a[i] + b[i])
+}
+
+/// What turning one into the other costs; another kind is another item.
+fn difference(old: &Value, new: &Value) -> Option<Cost> {
     if old.get("kind") != new.get("kind") {
-        return GAP * 3 / 2;
+        return None;
     }
-    let (Some(a), Some(b)) = (old.as_table(), new.as_table()) else { return 0 };
+    let (Some(a), Some(b)) = (old.as_table(), new.as_table()) else { return Some([0; 3]) };
     let changed = a.iter().filter(|(key, value)| b.get(*key) != Some(value)).count();
     let added = b.keys().filter(|key| !a.contains_key(*key)).count();
-    (changed + added).min(9) as u64 * 100
+    Some(if changed + added == 0 { [0; 3] } else { [2, 0, changed + added] })
 }
 
 #[cfg(test)]
@@ -103,8 +113,16 @@ mod tests {
     #[test]
     fn what_is_changed_in_place_stays_in_place() {
         assert_eq!(aligned(&["a1 a2", "a3 a2"]), ["00", "11"]);
-        assert_eq!(aligned(&["c1 a2", "a2 a2"]), ["00", "11"]);
         assert_eq!(aligned(&["c1 a2", "a2 c1"]), ["0-", "10", "-1"]);
+    }
+
+    #[test]
+    fn what_is_the_same_is_kept_and_another_kind_is_another_item() {
+        assert_eq!(aligned(&["c2 a2", "a2 a4"]), ["0-", "10", "-1"]);
+        assert_eq!(aligned(&["a2 a4", "c2 a2"]), ["-0", "01", "1-"]);
+        assert_eq!(aligned(&["c1 a2", "a4 a2 a2"]), ["0-", "-0", "-1", "12"]);
+        assert_eq!(aligned(&["c1", "a1"]), ["0-", "-0"]);
+        assert_eq!(aligned(&["c1 a2", "m1 a3"]), ["0-", "-0", "11"]);
     }
 
     #[test]

@@ -105,9 +105,10 @@ impl Difference {
         COSMETIC.iter().any(under)
     }
 
-    /// Whether nobody wrote any of the values.
-    fn is_default(&self) -> bool {
-        self.values.iter().flatten().all(|shown| shown.origin.as_deref() == Some("default"))
+    /// Whether nobody wrote any of the values: defaults, and steps that came of a budget of tokens.
+    fn is_unwritten(&self) -> bool {
+        let unwritten = |origin: &str| origin == "default" || origin.contains(BUDGET);
+        self.values.iter().flatten().all(|shown| shown.origin.as_deref().is_some_and(unwritten))
     }
 }
 
@@ -135,7 +136,7 @@ pub fn compare(subjects: &[Subject], all: bool) -> Differences {
     let rows = budget(merge::merge(subjects)).into_iter();
     for row in rows.filter(|row| all || !row.is_equal()) {
         // A run that does not say its name has its file's, which follows from no key.
-        let follows = !row.is_equal() && row.is_default() && row.key() != "name";
+        let follows = !row.is_equal() && row.is_unwritten() && row.key() != "name";
         match (follows, row.is_cosmetic()) {
             (true, _) => found.follows.push(row),
             (false, true) => found.cosmetic.push(row),
@@ -160,21 +161,21 @@ pub fn compare(subjects: &[Subject], all: bool) -> Differences {
     found
 }
 
+/// What stands in the origin of steps that a budget of tokens became.
+const BUDGET: &str = " (tokens = ";
+
 /// A training that was given as `tokens` is compared by its tokens: its steps depend on the batch.
 fn budget(mut rows: Vec<Difference>) -> Vec<Difference> {
     let Some(at) = rows.iter().position(|row| row.key() == "training.steps") else { return rows };
     let tokens = |shown: &Option<Shown>| {
         let origin = shown.as_ref()?.origin.as_deref()?;
-        let (place, rest) = origin.split_once(" (tokens = ")?;
+        let (place, rest) = origin.split_once(BUDGET)?;
         let written: i64 = rest.strip_suffix(')')?.replace('_', "").parse().ok()?;
         Some(Shown { text: written.to_string(), value: written.into(), origin: Some(place.into()) })
     };
     let budgets: Vec<Option<Shown>> = rows[at].values.iter().map(tokens).collect();
     if budgets.iter().all(Option::is_some) {
         let row = Difference { name: "tokens".into(), values: budgets, ..rows[at].clone() };
-        for shown in rows[at].values.iter_mut().flatten() {
-            shown.origin = Some("default".into());
-        }
         match row.is_equal() {
             true => rows.insert(at, row),
             false => rows[at] = row,
@@ -202,12 +203,12 @@ mod tests {
             "name = \"b\"\nseed = 1\n[training]\nsteps = 5\n[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2",
         );
         let found = compare(&[a, b], false);
-        let wanted = ["seed", "architecture.blocks[0].kind", "architecture.blocks[0].n_heads"];
+        let wanted = ["seed", "architecture.blocks[0]", "architecture.blocks[0]"];
         assert_eq!(keys(&found.results), wanted);
         assert_eq!(keys(&found.cosmetic), ["name"]);
-        let n_heads: Vec<Option<&str>> =
+        let block: Vec<Option<&str>> =
             found.results[2].values.iter().map(|v| v.as_ref().map(|s| s.text.as_str())).collect();
-        assert_eq!(n_heads, [None, Some("2")]);
+        assert_eq!(block, [None, Some("{ kind = \"attention\", n_heads = 2 }")]);
     }
 
     #[test]
@@ -232,6 +233,12 @@ mod tests {
             (keys(&found.results), keys(&found.follows)),
             (vec!["training.batch_size".to_string()], vec!["training.steps".to_string()])
         );
+        let origin = |shown: &Option<Shown>| shown.as_ref().and_then(|shown| shown.origin.clone());
+        let origins: Vec<_> = found.follows[0].values.iter().map(origin).collect();
+        assert_eq!(origins, [Some("x:3 (tokens = 1_000)".into()), Some("x:3 (tokens = 1000)".into())]);
+        let all = compare(&[plan(16, 100, "1_000"), plan(16, 100, "1_000")], true);
+        let steps = all.results.iter().find(|row| row.key() == "training.steps").unwrap();
+        assert_eq!(origin(&steps.values[0]), Some("x:3 (tokens = 1_000)".into()));
         let found = compare(&[plan(16, 100, "1_000"), plan(16, 200, "2_000")], false);
         assert_eq!(keys(&found.results), ["training.tokens"]);
     }

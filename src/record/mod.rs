@@ -34,4 +34,9 @@ impl Record {
     pub fn analysis(&self, probe: &str) -> Option<&Analysis> {
         self.analyses.iter().find(|a| a.probe == probe)
     }
+
+    /// Whether its verdict is one on the trained model: a run that did not end may be measured before it has one.
+    pub fn is_judged(&self) -> bool {
+        self.verdict.is_some() && !self.timings.is_null()
+    }
 }

@@ -106,10 +106,11 @@ fn training(plan: &toml::Table) -> String {
 }
 
 /// The facts that say where the numbers come from, in this order.
-const ORIGIN: [(&str, &str); 8] = [
+const ORIGIN: [(&str, &str); 9] = [
     ("indhead", "/version"),
     ("Commit", "/commit"),
     ("Command", "/argv"),
+    ("Analyses of", "/analyses"),
     ("Seed", "/seed"),
     ("Device", "/device"),
     ("Threads", "/threads"),

@@ -19,6 +19,7 @@ mod verdict;
 mod write;
 
 pub use template::{BUILT_IN, Template};
+pub use verdict::unfinished;
 pub use write::{Written, write};
 
 /// A finished report, not yet on disk.

@@ -49,6 +49,13 @@ pub fn words(record: &Record) -> Words {
             rests_on: Vec::new(),
         };
     };
+    if !record.is_judged() {
+        return Words {
+            outcome: "none".to_string(),
+            lead: format!("**Not finished.** {}", escape::text(&unfinished(record))),
+            rests_on: Vec::new(),
+        };
+    }
     let title = match (verdict.verdict, verdict.induction_heads.len()) {
         (Outcome::Found, 0 | 1) => "Found: an induction head formed.".to_string(),
         (Outcome::Found, n) => format!("Found: {n} induction heads formed."),
@@ -68,6 +75,14 @@ pub fn words(record: &Record) -> Words {
         lead: format!("**{title}** {}", escape::text(&verdict.summary)).trim_end().to_string(),
         rests_on,
     }
+}
+
+/// How far a run has come that has no verdict because it did not end.
+pub fn unfinished(record: &Record) -> String {
+    let step = record.metrics.numbers("step").last().copied().unwrap_or(0.0);
+    let steps = record.plan.get("training").and_then(|t| t.get("steps")).and_then(toml::Value::as_integer);
+    let of = steps.map_or(String::new(), |steps| format!(" of {steps}"));
+    format!("The run has come to step {step}{of}, and is judged at the last one.")
 }
 
 /// How much was looked at.

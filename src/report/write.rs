@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 pub struct Written {
     /// The page.
     pub page: PathBuf,
-    /// Where a page went that a person had written or changed.
-    pub kept: Option<PathBuf>,
+    /// Pages that a person had written or changed, and where they went.
+    pub kept: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Writes `report.md`, `report.html` if there is one, and `figures/*.svg` into the folder.
 ///
 /// The figures come first, then the words that name them; at last go the figures that an earlier
 /// report left here and this one does not have. Files that `indhead` did not draw stay, and a
-/// `report.md` that is not as `indhead` wrote it is kept under another name.
+/// page that is not as `indhead` wrote it is kept under another name.
 pub fn write(rendered: &Rendered, folder: &Path) -> Result<Written, ReportError> {
     let figures = folder.join("figures");
     at(&figures, fs::create_dir_all(&figures))?;
@@ -30,11 +30,12 @@ pub fn write(rendered: &Rendered, folder: &Path) -> Result<Written, ReportError>
         at(&path, files::write(&path, svg.as_bytes()))?;
     }
     let page = folder.join("report.md");
-    let kept = at(&page, keep(&page))?;
-    at(&page, files::write(&page, signed(&rendered.markdown).as_bytes()))?;
-    if let Some(html) = &rendered.html {
-        let path = folder.join("report.html");
-        at(&path, files::write(&path, html.as_bytes()))?;
+    let html = rendered.html.iter().map(|html| (folder.join("report.html"), html));
+    let mut kept = Vec::new();
+    for (path, text) in std::iter::once((page.clone(), &rendered.markdown)).chain(html) {
+        let moved = at(&path, keep(&path))?;
+        at(&path, files::write(&path, signed(text).as_bytes()))?;
+        kept.extend(moved.map(|moved| (path, moved)));
     }
     let entries = at(&figures, fs::read_dir(&figures))?;
     let mut stale: Vec<PathBuf> = entries.filter_map(|e| e.ok()).map(|e| e.path()).collect();
@@ -51,9 +52,9 @@ fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, ReportError> {
 }
 
 /// The page with a last line by which it is known whether anybody has changed it since.
-fn signed(markdown: &str) -> String {
-    let digest = blake3::hash(markdown.as_bytes()).to_hex();
-    format!("{markdown}\n{SIGNATURE}{} -->\n", &digest[..16])
+fn signed(text: &str) -> String {
+    let digest = blake3::hash(text.as_bytes()).to_hex();
+    format!("{text}\n{SIGNATURE}{} -->\n", &digest[..16])
 }
 
 const SIGNATURE: &str = "<!-- written by indhead, which replaces it unless it was changed: ";
@@ -72,9 +73,10 @@ fn keep(page: &Path) -> io::Result<Option<PathBuf>> {
     if String::from_utf8(bytes).is_ok_and(|text| is_signed(&text)) {
         return Ok(None);
     }
-    let names =
-        std::iter::once("report.kept.md".to_string()).chain((2..).map(|n| format!("report.kept-{n}.md")));
-    let free = names.map(|name| page.with_file_name(name)).find(|path| !path.exists());
+    let ending = page.extension().unwrap_or_default().to_string_lossy();
+    let names = std::iter::once("kept".to_string()).chain((2..).map(|n| format!("kept-{n}")));
+    let mut paths = names.map(|name| page.with_extension(format!("{name}.{ending}")));
+    let free = paths.find(|path| !path.exists());
     let free = free.unwrap_or_else(|| page.with_extension("kept"));
     fs::rename(page, &free)?;
     Ok(Some(free))

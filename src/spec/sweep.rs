@@ -5,8 +5,9 @@ use super::check::Findings;
 use super::diagnostic::Diagnostic;
 use super::overrides;
 use super::schema::{Default, Key, Type};
-use super::source::Span;
+use super::source::{Sources, Span};
 use super::tree::{Entry, Node, Tree, Value};
+use std::cmp::Ordering;
 
 /// The key that is no longer there once a spec is read.
 pub const SWEEP: Key = Key {
@@ -32,6 +33,8 @@ pub struct Axis {
 pub struct Member {
     /// `key=value,key=value`, fit for a folder and unique in the sweep.
     pub label: String,
+    /// Where the values stand, one a key.
+    pub values: Vec<Span>,
     /// The spec with these values in their places, and no sweep.
     pub spec: Spec,
 }
@@ -45,7 +48,7 @@ const LONGEST: usize = 120;
 pub(super) fn take(root: &mut Tree, findings: &mut Findings) -> Vec<Axis> {
     let Some(at) = root.entries.iter().position(|e| e.key == SWEEP.name) else { return Vec::new() };
     let entry = root.entries.remove(at);
-    let mut taker = Taker { findings, axes: Vec::new() };
+    let mut taker = Taker { root, findings, axes: Vec::new() };
     match &entry.node.value {
         Value::Table(tree) if !tree.entries.is_empty() => taker.walk(tree, &[]),
         Value::Unreadable => {}
@@ -68,6 +71,7 @@ pub(super) fn take(root: &mut Tree, findings: &mut Findings) -> Vec<Axis> {
 }
 
 struct Taker<'a> {
+    root: &'a Tree,
     findings: &'a mut Findings,
     axes: Vec<Axis>,
 }
@@ -116,11 +120,28 @@ impl Taker<'_> {
             let help = "runs are named by the values they have; any other key can be swept over";
             return self.wrong(&path, &span, format!("`{}` cannot be swept over", parts[0].0), help);
         }
-        if let Some(other) = self.axes.iter().find(|axis| axis.key == key) {
+        let names = || parts.iter().map(|(part, _)| part.as_str());
+        let overlaps = |axis: &&Axis| names().zip(&axis.parts).all(|(part, (other, _))| part == other);
+        if let Some(other) = self.axes.iter().find(overlaps) {
             let first = other.parts.last().map(|(_, span)| span.clone());
-            let diagnostic = Diagnostic::error(&path, span, format!("`{key}` is swept over twice"));
+            let message = match parts.len().cmp(&other.parts.len()) {
+                Ordering::Equal => format!("`{key}` is swept over twice"),
+                Ordering::Less => format!("`{key}` is swept over, and so is `{}` in it", other.key),
+                Ordering::Greater => format!("`{key}` is swept over, and so is all of `{}`", other.key),
+            };
+            let diagnostic = Diagnostic::error(&path, span, message);
             let diagnostic = diagnostic.related(first, "the first list").help("keep one of them");
             return self.findings.diagnostics.push(diagnostic);
+        }
+        let set = names().try_fold(Place::Tree(self.root), Place::below).and_then(|place| match place {
+            Place::Node(node) => set_in(node, &self.findings.sources),
+            Place::Tree(_) => None,
+        });
+        if let Some(set) = set {
+            let message = format!("`{key}` is swept over: the values of the sweep would replace this one");
+            let diagnostic = Diagnostic::error(&key, set, message).related(Some(span), "the sweep");
+            let help = format!("`--set 'sweep.{key}=[…]'` chooses the values of the sweep, one or more");
+            return self.findings.diagnostics.push(diagnostic.help(help));
         }
         for (i, item) in items.iter().enumerate() {
             if let Some(first) = items[..i].iter().find(|other| other.value == item.value) {
@@ -141,6 +162,37 @@ impl Taker<'_> {
             values.push((item.clone(), label));
         }
         self.axes.push(Axis { key, parts, values });
+    }
+}
+
+/// Somewhere in a spec.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Tree(&'a Tree),
+    Node(&'a Node),
+}
+
+impl<'a> Place<'a> {
+    fn below(self, part: &str) -> Option<Self> {
+        let tree = match self {
+            Place::Tree(tree) => tree,
+            Place::Node(Node { value: Value::Table(tree), .. }) => tree,
+            Place::Node(Node { value: Value::List(items), .. }) => {
+                return Some(Place::Node(items.get(part.parse::<usize>().ok()?)?));
+            }
+            Place::Node(_) => return None,
+        };
+        Some(Place::Node(&tree.get(part)?.node))
+    }
+}
+
+/// Where `--set` gave a value, or a part of it.
+fn set_in(node: &Node, sources: &Sources) -> Option<Span> {
+    match &node.value {
+        _ if sources.of(&node.span).name == "--set" => Some(node.span.clone()),
+        Value::Table(tree) => tree.entries.iter().find_map(|entry| set_in(&entry.node, sources)),
+        Value::List(items) => items.iter().find_map(|item| set_in(item, sources)),
+        _ => None,
     }
 }
 
@@ -180,8 +232,10 @@ impl Spec {
         }
         picks.reverse();
         let mut spec = Spec { root: self.root.clone(), findings: self.findings.clone(), sweep: Vec::new() };
-        let mut labels = Vec::new();
+        let (mut labels, mut values) = (Vec::new(), Vec::new());
         for (axis, (node, label)) in picks {
+            self.replace(axis, &mut spec.root);
+            values.push(node.span.clone());
             let parts: Vec<(&str, Span)> = axis.parts.iter().map(|(p, s)| (p.as_str(), s.clone())).collect();
             overrides::lay(&mut spec.root, &parts, node.clone(), &mut spec.findings);
             let key: String = axis.key.chars().map(|c| if "._-".contains(c) { c } else { safe(c) }).collect();
@@ -192,7 +246,23 @@ impl Spec {
             label.truncate(LONGEST - 8);
             label = format!("{label},{index}");
         }
-        Member { label, spec }
+        Member { label, values, spec }
+    }
+
+    /// Takes out what a swept key stands for instead: a length in steps is none in tokens. What `--set` says, and
+    /// what is swept over too, stays to be judged with the rest.
+    fn replace(&self, axis: &Axis, root: &mut Tree) {
+        let other = match axis.key.as_str() {
+            "training.steps" => "tokens",
+            "training.tokens" => "steps",
+            _ => return,
+        };
+        let swept = self.sweep.iter().any(|axis| axis.key == format!("training.{other}"));
+        let Some(Value::Table(training)) = root.get_mut("training").map(|e| &mut e.node.value) else {
+            return;
+        };
+        let sources = &self.findings.sources;
+        training.entries.retain(|e| e.key != other || swept || set_in(&e.node, sources).is_some());
     }
 }
 

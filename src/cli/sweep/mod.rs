@@ -3,16 +3,18 @@
 mod runner;
 
 use super::planning::{Ready, refuse, resolve, warn};
-use super::run::{Arguments, other_plan};
-use super::{Failure, Outcome, console, progress};
+use super::run::{Arguments, other_plan, tell};
+use super::{Failure, Outcome, console, memory, progress};
 use crate::dataset::{self, Dataset};
 use crate::error::Result;
 use crate::files::cache_folder;
 use crate::plan::{Chosen, Plan, Planned};
 use crate::probes::check_texts;
 use crate::record::RunDirectory;
-use crate::spec::{Findings, Spec};
+use crate::spec::{Diagnostic, Findings, Span, Spec};
 use runner::{End, Runner};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 
 /// One run of a sweep, ready to go.
@@ -40,18 +42,37 @@ pub fn plan_members(spec: &Spec, path: &Path) -> std::result::Result<Vec<Member>
 pub fn members(spec: &Spec, path: &Path) -> (Vec<Member>, Findings) {
     let mut all = spec.findings.clone();
     let mut members = Vec::new();
+    let mut known: HashMap<String, (String, Vec<Span>)> = HashMap::new();
+    let mut twice = None;
     for (index, member) in spec.members().into_iter().enumerate() {
         let Planned { plan, findings } = resolve(member.spec, path);
         gather(&mut all, &findings);
         let Some(mut plan) = plan else { continue };
         let sweep = std::mem::take(&mut plan.name);
+        let this = (member.label.clone(), member.values);
+        match known.entry(plan.to_toml(None)) {
+            Entry::Occupied(first) => twice = twice.or_else(|| same(first.get(), &this)),
+            Entry::Vacant(free) => {
+                free.insert(this);
+            }
+        }
         plan.name = format!("{sweep}/{}", member.label);
         let path = path.display();
         let head = format!("# Member {index} of the sweep {path}: {}\n\n", member.label.replace(',', ", "));
         let bytes = (head + &plan.to_toml(None)).into_bytes();
         members.push(Member { label: member.label, ready: Ready { plan, findings, bytes } });
     }
+    all.diagnostics.extend(twice);
     (members, all)
+}
+
+/// Two members, each with its label and where its values stand, that plan the same run.
+fn same(first: &(String, Vec<Span>), second: &(String, Vec<Span>)) -> Option<Diagnostic> {
+    let (was, is) = first.1.iter().zip(&second.1).find(|(was, is)| was != is)?;
+    let message = format!("`{}` plans the same run as `{}`", second.0, first.0);
+    let diagnostic =
+        Diagnostic::error("sweep", is.clone(), message).related(Some(was.clone()), "the first time");
+    Some(diagnostic.help("keep one of them, or sweep over a key that makes them differ"))
 }
 
 /// Adds what is not yet known.
@@ -101,6 +122,7 @@ pub fn run(arguments: &Arguments, spec: &Spec, path: &Path) -> Outcome {
     if findings.failed() {
         return Err(refuse(&findings));
     }
+    members.iter().try_for_each(|member| memory::check(&member.ready.plan))?;
     let mut runner = Runner::new(arguments, members.len());
     let mut waiting = Vec::new();
     for (index, member) in members.iter().enumerate() {
@@ -113,6 +135,9 @@ pub fn run(arguments: &Arguments, spec: &Spec, path: &Path) -> Outcome {
             runner.end(index, End::Failed);
         } else {
             console::note(&format!("{}: done already", runner.title(index, member)));
+            if arguments.form.asks() {
+                tell(arguments, &run)?;
+            }
             runner.end(index, End::Done);
         }
     }
