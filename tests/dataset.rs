@@ -265,3 +265,17 @@ fn the_beginning_of_a_story() {
     let ids: Vec<u32> = dataset.validation(3)[0].iter().map(|&t| t as u32).collect();
     insta::assert_snapshot!("dataset_story", dataset.tokenizer().strings(&ids[1..]).concat());
 }
+
+#[test]
+fn pairs_are_those_of_the_training_part() {
+    let bench = Bench::new();
+    (0..200).for_each(|i| bench.write(&format!("{i}.txt"), prose(i)));
+    let dataset = bench.bytes("");
+    let followed = |token: usize| dataset.bigrams().after(token).iter().map(|(_, count)| count).sum::<u64>();
+    let lacking: u64 = dataset.frequencies().iter().enumerate().map(|(token, n)| n - followed(token)).sum();
+    assert_eq!(lacking, 1, "nothing follows the last token, and something every other");
+    let (d, o) = (b'D' as usize, b'o' as usize);
+    let shown = dataset.tokenizer().strings(&[d as u32]);
+    assert_eq!(shown, ["D"], "a byte is its own token");
+    assert_eq!(dataset.bigrams().after(d), [(o, dataset.frequencies()[d])]);
+}

@@ -87,6 +87,15 @@ fn check(case: &str) {
         assert_close("pattern", &pattern.as_vec(), reference.values(&format!("patterns/{layer}")));
     }
 
+    let width = reference.windows.len() / reference.batch;
+    let window = &reference.windows[..width];
+    let losses = model.losses(&[window.to_vec()], &[]).unwrap().concat();
+    let predictions = model.log_probs(&window[..width - 1]).unwrap();
+    for (i, of_position) in predictions.chunks(model.d_vocab()).enumerate() {
+        assert_close("what a loss is of", &[-of_position[window[i + 1]]], &losses[i..=i]);
+        assert_close("the sum of probabilities", &[of_position.iter().map(|l| l.exp()).sum()], &[1.0]);
+    }
+
     let mut optimizer = Optimizer::new(&reference.plan.training).unwrap();
     for step in 1..=10u64 {
         let loss = model.loss(&reference.windows, reference.batch).unwrap();

@@ -1,5 +1,6 @@
 //! What a model reads: text tokenised once into a store, or sequences made on the spot.
 
+mod bigrams;
 mod documents;
 mod repeated_random;
 mod sequences;
@@ -8,6 +9,7 @@ mod stories;
 mod text;
 
 pub use crate::tokenizer::Event;
+pub use bigrams::Bigrams;
 
 use crate::error::{Error, Result};
 use crate::plan::{Chosen, Plan};
@@ -18,6 +20,7 @@ use documents::Documents;
 use sequences::tiled;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::OnceLock;
 use store::Store;
 
 /// The kinds of dataset.
@@ -72,8 +75,14 @@ pub struct Dataset {
     tokenizer: Tokenizer,
     summary: Summary,
     frequencies: Vec<u64>,
+    /// Counted when they are first asked for.
+    bigrams: OnceLock<Bigrams>,
     from: From,
 }
+
+/// Training tokens of which the pairs are counted, at most: it takes as long and as much memory
+/// however large the dataset is.
+const COUNTED: usize = 1 << 21;
 
 #[derive(Debug)]
 enum From {
@@ -145,7 +154,8 @@ impl Dataset {
                     replaced: 0,
                     digest: String::new(),
                 };
-                return Ok(Dataset { plan, tokenizer, summary, frequencies, from: From::Sequences(make) });
+                let (bigrams, from) = (OnceLock::new(), From::Sequences(make));
+                return Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams, from });
             }
         };
         let documents = open(&plan.dataset, plan.seed, events)?;
@@ -158,7 +168,8 @@ impl Dataset {
             ..store.facts.summary.clone()
         };
         let frequencies = store.facts.frequencies.clone();
-        Ok(Dataset { plan, tokenizer, summary, frequencies, from: From::Store(Box::new(store)) })
+        let (bigrams, from) = (OnceLock::new(), From::Store(Box::new(store)));
+        Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams, from })
     }
 
     /// Text to tokens and back.
@@ -174,6 +185,21 @@ impl Dataset {
     /// How often each token occurs in the training part, `[d_vocab]`.
     pub fn frequencies(&self) -> &[u64] {
         &self.frequencies
+    }
+
+    /// Which token follows which in the training part: in at most 2²¹ tokens of it, evenly spread.
+    pub fn bigrams(&self) -> &Bigrams {
+        self.bigrams.get_or_init(|| {
+            let stretches = match &self.from {
+                From::Store(store) => store.stretches(COUNTED),
+                From::Sequences(make) => {
+                    let width = self.plan.architecture.n_ctx + 1;
+                    let mut rng = random::stream(self.plan.seed, "bigrams", 0);
+                    (0..COUNTED / width).map(|_| make(&self.plan, &mut rng, width)).collect()
+                }
+            };
+            Bigrams::count(self.plan.d_vocab(), stretches)
+        })
     }
 
     /// The windows of a step (from 0), `[batch_size, n_ctx + 1]`: a function of the seed and the step.

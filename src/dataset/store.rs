@@ -144,6 +144,18 @@ impl Store {
         self.training.window(start..start + width)
     }
 
+    /// At most `count` tokens of the training part: all of it, or 64 stretches, evenly spread.
+    pub fn stretches(&self, count: usize) -> Vec<Vec<usize>> {
+        const STRETCHES: usize = 64;
+        let range = &self.training_range;
+        if range.len() <= count {
+            return vec![self.training.window(range.clone())];
+        }
+        let width = count / STRETCHES;
+        let start = |i: usize| range.start + (range.len() - width) * i / (STRETCHES - 1);
+        (0..STRETCHES).map(|i| self.training.window(start(i)..start(i) + width)).collect()
+    }
+
     fn held_out(&self, start: usize, width: usize) -> Vec<usize> {
         let start = self.validation_range.start + start;
         self.validation.as_ref().unwrap_or(&self.training).window(start..start + width)

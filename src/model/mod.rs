@@ -12,7 +12,7 @@ pub mod subject;
 pub use blocks::Pass;
 pub use device::Backend;
 pub use params::{Param, Params};
-pub use subject::{Parameter, Patterns, Subject};
+pub use subject::{Parameter, Patterns, Streams, Subject};
 
 use crate::error::{Error, Result};
 use crate::ops::{self, Stream, Taped, Unembedding};
@@ -38,6 +38,8 @@ pub struct Model<D: Backend> {
     /// W_U `[d_model, d_vocab]`, or W_E.
     unembedding: (ParamId, Unembedding),
     n_layers: usize,
+    /// What adds to the residual stream, in order: the embedding, positions, blocks.
+    sources: Vec<String>,
     /// Heads of every layer that has some.
     heads: Vec<(usize, usize)>,
 }
@@ -76,13 +78,17 @@ impl<D: Backend> Model<D> {
             false => None,
         };
         let mut blocks = Vec::new();
+        let mut sources = vec!["embedding".to_string()];
+        sources.extend(learned.then(|| "positions".to_string()));
         let mut heads = Vec::new();
         let mut n_layers = 0;
         let layers = blocks::layers(&architecture.blocks)?;
         for (i, (chosen, (layer, joins))) in architecture.blocks.iter().zip(layers).enumerate() {
             n_layers = layer + 1;
             let kind = blocks::find(&chosen.kind)?;
-            maker.part(&format!("block {i}, {}", chosen.kind));
+            let name = format!("block {i}, {}", chosen.kind);
+            maker.part(&name);
+            sources.push(name);
             let mut init = Init { architecture, maker: &mut *maker, layer, joins, w_pos };
             blocks.push(D::build(kind)(chosen, &mut init)?);
             let n_heads = chosen.config.get("n_heads").and_then(|n| n.as_integer());
@@ -111,6 +117,7 @@ impl<D: Backend> Model<D> {
             final_norm,
             unembedding,
             n_layers,
+            sources,
             heads,
         })
     }
@@ -127,11 +134,14 @@ impl<D: Backend> Model<D> {
         let position = tokens.len() / batch.max(1);
         let forget = |x: Stream<D>| if record { x } else { x.split_tape().0.leaky_trace() };
         let mut x = D::embedding(tokens, batch, position, self.params.get(self.w_e), self.d_model)?;
+        pass.see(&x);
         if let Some(w_pos) = self.stream_positions {
             x = D::add_positions(x, self.params.get(w_pos))?;
+            pass.see(&x);
         }
         for block in &self.blocks {
             x = forget(block.forward(x, &self.params, pass)?);
+            pass.see(&x);
         }
         self.final_norm.apply(x, &self.params)
     }

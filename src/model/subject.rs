@@ -32,6 +32,19 @@ pub trait Subject {
     /// If the device fails.
     fn patterns(&self, sequences: &[Vec<usize>]) -> Result<Patterns>;
 
+    /// The logarithm of the probability of every next token after every position of one sequence,
+    /// `[position, d_vocab]`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn log_probs(&self, sequence: &[usize]) -> Result<Vec<f32>>;
+
+    /// The residual stream over sequences of one length.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn streams(&self, sequences: &[Vec<usize>]) -> Result<Streams>;
+
     /// A parameter by its name in a checkpoint.
     fn parameter(&self, name: &str) -> Option<Parameter>;
 }
@@ -67,6 +80,18 @@ impl Patterns {
             })
         })
     }
+}
+
+/// The residual stream of a batch of sequences as it grows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Streams {
+    /// Features.
+    pub d_model: usize,
+    /// How many of them come before the first block.
+    pub inputs: usize,
+    /// What was added, and the stream once it was, `[batch, position, d_model]`: the embedding,
+    /// positions if they are added to the stream, every block.
+    pub after: Vec<(String, Vec<f32>)>,
 }
 
 /// Tokens that go through the model at once; more are cut into runs of this size.
@@ -113,6 +138,25 @@ impl<D: Backend> Subject for Model<D> {
             positions: sequences.first().map_or(0, Vec::len),
             layers: pass.patterns.into_iter().map(layer).collect(),
         })
+    }
+
+    fn log_probs(&self, sequence: &[usize]) -> Result<Vec<f32>> {
+        let mut logits = self.logits(sequence, 1, &mut Pass::default())?;
+        for row in logits.chunks_exact_mut(self.d_vocab) {
+            let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let sum: f64 = row.iter().map(|logit| f64::from((logit - most).exp())).sum();
+            let log_sum = most + sum.ln() as f32;
+            row.iter_mut().for_each(|logit| *logit -= log_sum);
+        }
+        Ok(logits)
+    }
+
+    fn streams(&self, sequences: &[Vec<usize>]) -> Result<Streams> {
+        let mut pass = Pass { keep_streams: true, ..Pass::default() };
+        self.stream(&sequences.concat(), sequences.len(), &mut pass, false).map_err(Error::device)?;
+        let values = pass.streams.into_iter().map(|stream| stream.as_vec());
+        let after = self.sources.iter().cloned().zip(values).collect();
+        Ok(Streams { d_model: self.d_model, inputs: self.sources.len() - self.blocks.len(), after })
     }
 
     fn parameter(&self, name: &str) -> Option<Parameter> {

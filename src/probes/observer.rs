@@ -69,13 +69,17 @@ impl<'a> Observer<'a> {
                     None => tables.push(table.clone()),
                 }
             }
+            let kind = find(&planned.probe)?;
+            if let Some(finish) = kind.finish {
+                tables = finish(tables);
+            }
             Ok(Analysis {
                 format: 1,
                 probe: planned.probe.clone(),
                 id: planned.id.clone(),
-                definition: find(&planned.probe)?.kind.doc.to_string(),
+                definition: kind.kind.doc.to_string(),
                 parameters: planned.config.clone(),
-                version: find(&planned.probe)?.version,
+                version: kind.version,
                 measured_on: String::new(),
                 tables,
             })

@@ -7,7 +7,7 @@ mod mlp;
 use super::norm::Norm;
 use super::params::{Maker, ParamId, Params, Start};
 use crate::error::{Error, Result};
-use crate::ops::{self, Backend, Pattern, Stream};
+use crate::ops::{self, Backend, Pattern, Stream, Values};
 use crate::plan::{Architecture, Chosen};
 use crate::spec::{Kind, Trait};
 use dfdx::prelude::Cpu;
@@ -56,11 +56,31 @@ pub struct Pass<D: Backend> {
     pub keep_patterns: bool,
     /// The kept patterns, by layer, `[batch, head, query, key]`.
     pub patterns: Vec<(usize, Pattern<D>)>,
+    /// Whether the residual stream is kept.
+    pub keep_streams: bool,
+    /// The kept stream after the embedding, after positions if they are added to it, and after every
+    /// block, `[batch, position, d_model]`.
+    pub streams: Vec<Values<D>>,
+}
+
+impl<D: Backend> Pass<D> {
+    /// Keeps the stream as it is now, if that is asked for.
+    pub fn see(&mut self, x: &Stream<D>) {
+        if self.keep_streams {
+            self.streams.push(x.retaped());
+        }
+    }
 }
 
 impl<D: Backend> Default for Pass<D> {
     fn default() -> Self {
-        Pass { without: Vec::new(), keep_patterns: false, patterns: Vec::new() }
+        Pass {
+            without: Vec::new(),
+            keep_patterns: false,
+            patterns: Vec::new(),
+            keep_streams: false,
+            streams: Vec::new(),
+        }
     }
 }
 
