@@ -3,6 +3,9 @@
 #[path = "report/fixture.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod fixture;
+#[path = "report/losses.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod losses;
 #[path = "report/probes.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod probes;
@@ -41,6 +44,8 @@ fn gallery() -> (String, Vec<Figure>) {
         share("share of the current token", &|s, h| 0.5 - 0.42 * (h == 0) as u64 as f64 * probes::rise(s));
     record.analyses.push(probes::analysis("duplicate_token", "duplicate_token", "", copies));
     record.analyses.push(probes::analysis("smear", "smear", "", current));
+    let tokens: Vec<&str> = fixture::TEXT.split('/').collect();
+    record.analyses.extend(losses::all(&tokens));
     let mut page = "# Gallery\n\nEvery figure of a report and every probe behind it, with the lines of a spec that \
                     ask for it. The run is made up, so that there is something to see. This page is made out of \
                     the registries by `just gallery`.\n"

@@ -18,7 +18,9 @@ fn plan() -> Plan {
         "[architecture]\nd_model = {}\nn_ctx = 128\npositions = \"relative_bias\"\nnormalization = \"none\"\n\
          [[architecture.blocks]]\nkind = \"attention\"\nn_heads = 1\nd_head = {V}\n\
          [[architecture.blocks]]\nkind = \"attention\"\nn_heads = 1\nd_head = {V}\n\
-         [tokenizer]\nkind = \"ids\"\nd_vocab = {V}\n[dataset]\nkind = \"repeated_random\"\n[training]\nsteps = 1\n",
+         [tokenizer]\nkind = \"ids\"\nd_vocab = {V}\n[dataset]\nkind = \"repeated_random\"\n[training]\nsteps = 1\n\
+         [[analyses]]\nprobe = \"stream_composition\"\n[[analyses]]\nprobe = \"ngram_baseline\"\n\
+         [[analyses]]\nprobe = \"loss_pca\"\n",
         2 * V
     ))
 }
@@ -109,4 +111,29 @@ fn two_tokens_back_makes_a_shifted_head() {
     assert!(offsets.numbers("score")[2] > 0.9, "{:?}", offsets.numbers("score"));
     assert!(scores(&analyses, "prefix_matching")[1] < 0.1);
     assert_ne!(verdict.verdict, Outcome::Found);
+}
+
+#[test]
+fn the_stream_holds_the_token_and_the_one_before() {
+    let (analyses, _) = judge(1);
+    let table = |probe: &str, name: &str| {
+        let analysis = analyses.iter().find(|a| a.probe == probe).unwrap();
+        analysis.table(name).unwrap().clone()
+    };
+    let shares = table("stream_composition", "shares").filter("depth", 1usize);
+    let sources: Vec<_> = shares.column("source").filter_map(|c| c.text()).collect();
+    assert_eq!(sources, ["embedding", "block 0, attention"]);
+    let [token, before] = shares.numbers("share")[..] else { panic!("{shares:?}") };
+    assert!((token - 0.5).abs() < 0.01 && (before - 0.5).abs() < 0.01, "{token} {before}");
+    let identity = table("stream_composition", "identity").numbers("share");
+    let [at_first, after_one, _] = identity[..] else { panic!("{identity:?}") };
+    assert!((at_first - 1.0).abs() < 1e-6, "{at_first}");
+    // The tokens before recur with a sequence that repeats: a little more than half.
+    assert!((0.47..0.58).contains(&after_one), "{after_one}");
+    // Its tokens are as frequent as each other and any follows any: counting knows nothing, the head much.
+    let scores = table("ngram_baseline", "scores");
+    let [one, two] = ["unigram", "bigram"].map(|name| scores.numbers(name)[0]);
+    assert!(one > 1.0 && (one - two).abs() < 0.1 * one, "{one} {two}");
+    let path = table("loss_pca", "path");
+    assert_eq!((path.rows.len(), path.numbers("component_1")[0]), (1, 0.0));
 }

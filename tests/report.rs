@@ -4,6 +4,8 @@
 mod check;
 #[path = "report/fixture.rs"]
 mod fixture;
+#[path = "report/losses.rs"]
+mod losses;
 #[path = "report/probes.rs"]
 mod probes;
 #[path = "report/strange.rs"]
@@ -197,6 +199,7 @@ fn look() {
         let long: Vec<String> = (0..120).map(|i| format!(" w{}", (i * i) % 61)).collect();
         let long: Vec<&str> = long.iter().map(String::as_str).collect();
         record.analyses.push(attention_map(&long, 1, 0.4));
+        record.analyses.extend(losses::all(&long));
         report::write(&rendered(&record), &out.join(&record.name)).unwrap();
     }
 }

@@ -89,6 +89,14 @@ impl Axis {
         Axis { title, lo: 0.0, hi, scale: Scale::Shifted(unit) }
     }
 
+    /// Training tokens up to `hi`, every decade of them as wide, from the first that were measured on.
+    pub fn log_tokens(values: impl IntoIterator<Item = f64>, hi: f64) -> Self {
+        let trained = values.into_iter().filter(|&n| n >= 1.0);
+        let (unit, last) = range(trained).map_or((1.0, hi), |(first, last)| (first, last.max(hi)));
+        let title = "training tokens (log scale)".to_string();
+        Axis { title, lo: 0.0, hi: last.max(10.0 * unit), scale: Scale::Shifted(unit) }
+    }
+
     /// Positions in the context, the first ones spread out.
     pub fn positions(values: impl IntoIterator<Item = f64>, title: &str) -> Self {
         let (lo, hi) = range(values).unwrap_or((0.0, 1.0));

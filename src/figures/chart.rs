@@ -11,6 +11,8 @@ use super::{FigureError, colour, text};
 
 /// The width of a page of charts in pixels.
 const WIDTH: f64 = 720.0;
+/// How much a shade covers what lies under it.
+pub const SHADE: f64 = 0.3;
 /// The size of the letters.
 pub const LETTERS: f64 = 12.0;
 
@@ -56,12 +58,15 @@ pub enum Mark {
     Place(f64, String),
     /// A coloured interval of the horizontal axis.
     Band(f64, f64, String),
+    /// An interval in a colour of its own, through which others are seen.
+    Shade(f64, f64, String, Colour),
 }
 
 impl Mark {
     fn key(&self) -> &str {
         match self {
-            Mark::Level(_, key) | Mark::Place(_, key) | Mark::Band(_, _, key) => key,
+            Mark::Level(_, key) | Mark::Place(_, key) => key,
+            Mark::Band(_, _, key) | Mark::Shade(_, _, key, _) => key,
         }
     }
 }
@@ -149,6 +154,10 @@ fn key_rows<'a>(marks: &[&'a Mark]) -> Vec<Vec<(f64, &'a Mark)>> {
 fn key(canvas: &mut Canvas, x: f64, y: f64, mark: &Mark) {
     match mark {
         Mark::Band(..) => canvas.rect(x, y - 6.0, 22.0, 12.0, colour::BAND),
+        Mark::Shade(.., colour) => {
+            let (right, top, bottom) = (x + 22.0, y - 6.0, y + 6.0);
+            canvas.area(&[(x, top), (right, top), (right, bottom), (x, bottom)], *colour, SHADE);
+        }
         Mark::Level(..) => canvas.dashes((x, y), (x + 22.0, y), 1.2, colour::GREY),
         Mark::Place(..) => canvas.dashes((x + 11.0, y - 7.0), (x + 11.0, y + 7.0), 1.2, colour::GREY),
     }

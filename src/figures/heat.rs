@@ -13,14 +13,24 @@ pub fn shade(axis: &Axis, value: f64) -> Option<super::canvas::Colour> {
     (!value.is_nan()).then(|| colour::amount(axis.at(value))).flatten()
 }
 
-/// A colour scale with ticks, and over it what it measures.
+/// A scale of amounts with ticks, and over it what it measures.
 pub fn scale(canvas: &mut Canvas, x: f64, y: f64, height: f64, axis: &Axis) {
+    scale_of(canvas, [x, y, height], axis, colour::amount);
+}
+
+/// The same of other colours, given by the place on the axis, 0…1.
+pub fn scale_of(
+    canvas: &mut Canvas,
+    [x, y, height]: [f64; 3],
+    axis: &Axis,
+    colours: fn(f64) -> Option<super::canvas::Colour>,
+) {
     canvas.text(x, y - 14.0, &axis.title, Type::new(LETTERS).colour(colour::GREY));
     let steps = 50;
     for i in 0..steps {
         let share = (f64::from(i) + 0.5) / f64::from(steps);
         let top = y + height * (1.0 - f64::from(i + 1) / f64::from(steps));
-        let colour = colour::amount(share).unwrap_or(colour::VOID);
+        let colour = colours(share).unwrap_or(colour::VOID);
         canvas.rect(x, top, 14.0, height / f64::from(steps), colour);
     }
     canvas.outline([x, y, 14.0, height], 1.0, colour::GREY);

@@ -23,11 +23,16 @@ pub mod heads;
 pub mod in_context_learning;
 pub mod loss;
 pub mod loss_by_position;
+pub mod loss_pca;
+pub mod ngram_baseline;
 pub mod offset_profile;
+pub mod per_token_loss;
+pub mod phase_change;
 pub mod prefix_matching;
 pub mod previous_token;
 pub mod repeated_loss;
 pub mod smear;
+pub mod stream_composition;
 
 /// Every kind of figure, in the order of a report.
 pub static KINDS: &[FigureKind] = &[
@@ -40,9 +45,14 @@ pub static KINDS: &[FigureKind] = &[
     ablation::KIND,
     in_context_learning::KIND,
     loss_by_position::KIND,
+    phase_change::KIND,
     conv_weights::KIND,
     smear::KIND,
     attention_map::KIND,
+    per_token_loss::KIND,
+    loss_pca::KIND,
+    ngram_baseline::KIND,
+    stream_composition::KIND,
 ];
 
 /// A kind of figure: what it shows and how it is drawn.

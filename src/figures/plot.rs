@@ -2,7 +2,7 @@
 
 use super::axis::drawable;
 use super::canvas::{Anchor, Canvas, Type};
-use super::chart::{Chart, LETTERS, Mark};
+use super::chart::{Chart, LETTERS, Mark, SHADE};
 use super::{colour, text};
 
 /// The least distance between names in the margin.
@@ -27,9 +27,17 @@ impl Plot {
         let x = |value: f64| self.left + chart.x.at(value) * self.width;
         let y = |value: f64| bottom - chart.y.at(value) * self.height;
         for mark in &chart.marks {
-            if let Mark::Band(from, to, _) = mark {
-                let (from, to) = (x(*from), x(*to));
-                canvas.rect(from, self.top, (to - from).max(2.0), self.height, colour::BAND);
+            match mark {
+                Mark::Band(from, to, _) => {
+                    let (from, to) = (x(*from), x(*to));
+                    canvas.rect(from, self.top, (to - from).max(2.0), self.height, colour::BAND);
+                }
+                Mark::Shade(from, to, _, colour) => {
+                    let (from, to) = (x(*from), x(*to));
+                    let corners = [(from, self.top), (to, self.top), (to, bottom), (from, bottom)];
+                    canvas.area(&corners, *colour, SHADE);
+                }
+                Mark::Level(..) | Mark::Place(..) => {}
             }
         }
         self.axes(canvas, chart);
@@ -41,7 +49,7 @@ impl Plot {
                 Mark::Place(value, _) => {
                     canvas.dashes((x(*value), self.top), (x(*value), bottom), 1.2, colour::GREY)
                 }
-                Mark::Band(..) => {}
+                Mark::Band(..) | Mark::Shade(..) => {}
             }
         }
         for series in &chart.series {

@@ -21,6 +21,7 @@ pub const KIND: ProbeKind = ProbeKind {
         check,
     },
     measure,
+    finish: None,
 };
 
 fn check(cx: &mut Checking<'_>) {

@@ -1,9 +1,9 @@
 //! Where chosen heads look, token by token, on a text.
 
 use super::prefix_matching::mass;
-use super::texts::from_start;
+use super::texts::{check_text, shown};
 use super::{Context, ProbeKind};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::record::Table;
 use crate::spec::{Checking, Default, Key, Kind, Trait, Type, nearest};
 use serde::Deserialize;
@@ -30,6 +30,7 @@ pub const KIND: ProbeKind = ProbeKind {
         check,
     },
     measure,
+    finish: None,
 };
 
 /// `1.3` is layer 1, head 3.
@@ -40,9 +41,7 @@ pub fn parse_head(name: &str) -> Option<(usize, usize)> {
 
 fn check(cx: &mut Checking<'_>) {
     cx.default("at", "final");
-    if cx.text("text").is_some_and(str::is_empty) {
-        cx.error("text", "`text` is empty", "write what the model should read");
-    }
+    check_text(cx);
     let Some(name) = cx.text("head").map(str::to_string) else { return };
     if name == "best" || name == "all" {
         return;
@@ -75,13 +74,7 @@ struct Config {
 
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
     let config: Config = cx.config()?;
-    let tokenizer = cx.material.tokenizer();
-    let ids = from_start(tokenizer, &config.text)?;
-    let sequence: Vec<usize> = ids.iter().map(|&t| t as usize).collect();
-    if sequence.len() > cx.subject.n_ctx() {
-        let message = format!("the text is {} tokens, and n_ctx is {}", sequence.len(), cx.subject.n_ctx());
-        return Err(Error::message(message));
-    }
+    let (sequence, labels) = shown(cx, &config.text)?;
     let patterns = cx.subject.patterns(std::slice::from_ref(&sequence))?;
     let matching = |p: &[&[f32]]| mass(std::slice::from_ref(&sequence), p, 0, 1);
     let mut best: Option<((usize, usize), f64)> = None;
@@ -97,7 +90,7 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
         name => parse_head(name) == Some(head),
     };
     let kept = patterns.heads().filter(|(head, _)| chosen(*head)).map(|(head, p)| (head, p[0]));
-    Ok(tables(&tokenizer.strings(&ids), kept).into())
+    Ok(tables(&labels, kept).into())
 }
 
 /// Labels and patterns `[query, key]` as the tables that a map is drawn from.

@@ -41,6 +41,7 @@ pub const KIND: ProbeKind = ProbeKind {
         check,
     },
     measure,
+    finish: None,
 };
 
 fn check(cx: &mut Checking<'_>) {

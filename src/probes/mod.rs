@@ -8,13 +8,17 @@ pub mod attention_map;
 mod conv_weights;
 mod duplicate_token;
 mod in_context_learning;
+mod loss_pca;
+mod ngram_baseline;
 mod observer;
 mod offset_profile;
+mod per_token_loss;
 mod prefix_matching;
 mod previous_token;
 mod repeated;
 mod repeated_loss;
 mod smear;
+mod stream_composition;
 #[cfg(test)]
 mod testing;
 mod texts;
@@ -23,7 +27,7 @@ pub mod verdict;
 pub use observer::Observer;
 pub use texts::{check_texts, from_start};
 
-use crate::dataset::Dataset;
+use crate::dataset::{Bigrams, Dataset};
 use crate::error::{Error, Result};
 use crate::model::Subject;
 use crate::random::Stream;
@@ -44,6 +48,10 @@ pub const KINDS: &[&ProbeKind] = &[
     &attention_map::KIND,
     &conv_weights::KIND,
     &smear::KIND,
+    &per_token_loss::KIND,
+    &loss_pca::KIND,
+    &ngram_baseline::KIND,
+    &stream_composition::KIND,
 ];
 
 /// A kind of probe.
@@ -56,6 +64,8 @@ pub struct ProbeKind {
     pub kind: Kind,
     /// Measures a model at one checkpoint.
     pub measure: fn(&Context<'_>) -> Result<Vec<Table>>,
+    /// Makes what is reported of what was measured at all checkpoints; without it, that is reported.
+    pub finish: Option<fn(Vec<Table>) -> Vec<Table>>,
 }
 
 /// The version of a probe, if there is such a probe.
@@ -71,6 +81,8 @@ pub trait Material {
     fn passages(&self, rng: &mut Stream, count: usize, length: usize) -> Vec<Vec<usize>>;
     /// How often each token occurs in training.
     fn frequencies(&self) -> &[u64];
+    /// Which token follows which in training.
+    fn bigrams(&self) -> &Bigrams;
     /// Text to tokens and back.
     fn tokenizer(&self) -> &Tokenizer;
 }
@@ -84,6 +96,9 @@ impl Material for Dataset {
     }
     fn frequencies(&self) -> &[u64] {
         Dataset::frequencies(self)
+    }
+    fn bigrams(&self) -> &Bigrams {
+        Dataset::bigrams(self)
     }
     fn tokenizer(&self) -> &Tokenizer {
         Dataset::tokenizer(self)

@@ -25,6 +25,7 @@ pub const KIND: ProbeKind = ProbeKind {
         check,
     },
     measure,
+    finish: None,
 };
 
 /// Two copies: the mass is not shared among several earlier occurrences.

@@ -48,6 +48,7 @@ pub const KIND: ProbeKind = ProbeKind {
         check,
     },
     measure,
+    finish: None,
 };
 
 fn check(cx: &mut Checking<'_>) {

@@ -25,6 +25,7 @@ pub const KIND: ProbeKind = ProbeKind {
         check: nothing,
     },
     measure,
+    finish: None,
 };
 
 #[derive(Debug, Deserialize)]

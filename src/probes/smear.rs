@@ -20,6 +20,7 @@ pub const KIND: ProbeKind = ProbeKind {
         check: nothing,
     },
     measure,
+    finish: None,
 };
 
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {

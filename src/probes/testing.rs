@@ -1,8 +1,9 @@
 //! Hand-made subjects and material, so that probes are tested on cases whose answer is known.
 
 use super::{Context, Material, ProbeKind};
+use crate::dataset::Bigrams;
 use crate::error::Result;
-use crate::model::{Parameter, Patterns, Subject};
+use crate::model::{Parameter, Patterns, Streams, Subject};
 use crate::plan::Chosen;
 use crate::random::{self, Stream};
 use crate::record::Table;
@@ -11,7 +12,8 @@ use crate::spec::{Default, Key};
 use crate::tokenizer::Tokenizer;
 
 /// One layer with one head whose pattern is a function of the sequence, and losses that fall by a
-/// thousandth of a nat with every position.
+/// thousandth of a nat with every position. It predicts every token alike; its stream is the number
+/// of the token, which its layer doubles.
 struct Hand<'a> {
     n_ctx: usize,
     d_vocab: usize,
@@ -40,6 +42,16 @@ impl Subject for Hand<'_> {
         let positions = sequences.first().map_or(0, Vec::len);
         Ok(Patterns { batch: sequences.len(), positions, layers: vec![(0, 1, data)] })
     }
+    fn log_probs(&self, sequence: &[usize]) -> Result<Vec<f32>> {
+        let uniform = -(self.d_vocab as f32).ln();
+        Ok(vec![uniform; sequence.len() * self.d_vocab])
+    }
+    fn streams(&self, sequences: &[Vec<usize>]) -> Result<Streams> {
+        let embedding: Vec<f32> = sequences.iter().flatten().map(|&token| token as f32).collect();
+        let doubled = embedding.iter().map(|x| 2.0 * x).collect();
+        let after = vec![("embedding".into(), embedding), ("block 0, attention".into(), doubled)];
+        Ok(Streams { d_model: 1, inputs: 1, after })
+    }
     fn parameter(&self, _: &str) -> Option<Parameter> {
         None
     }
@@ -66,6 +78,7 @@ pub struct Bench {
     n_ctx: usize,
     d_vocab: usize,
     frequencies: Vec<u64>,
+    bigrams: Bigrams,
     tokenizer: Tokenizer,
 }
 
@@ -74,7 +87,15 @@ impl Bench {
         let config = toml::from_str(&format!("d_vocab = {d_vocab}")).unwrap();
         let chosen = Chosen { kind: "ids".into(), config };
         let tokenizer = Tokenizer::from_keys(&chosen).unwrap();
-        Bench { n_ctx, d_vocab, frequencies: vec![1; d_vocab], tokenizer }
+        let bigrams = Bigrams::count(d_vocab, [(0..d_vocab).collect()]);
+        Bench { n_ctx, d_vocab, frequencies: vec![1; d_vocab], bigrams, tokenizer }
+    }
+
+    /// The same, of bytes, for probes that read a text.
+    pub fn text(n_ctx: usize) -> Self {
+        let chosen = Chosen { kind: "bytes".into(), config: toml::Table::new() };
+        let tokenizer = Tokenizer::from_keys(&chosen).unwrap();
+        Bench { tokenizer, ..Bench::new(n_ctx, 257) }
     }
 
     /// A probe's parameters with its defaults, as planning would fill them in.
@@ -137,6 +158,9 @@ impl Material for Bench {
     }
     fn frequencies(&self) -> &[u64] {
         &self.frequencies
+    }
+    fn bigrams(&self) -> &Bigrams {
+        &self.bigrams
     }
     fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer

@@ -34,6 +34,8 @@ pub fn analyses() -> Vec<Case> {
         case("template near", 1).add("[report]\ntemplate = 'reprot'\n"),
         case("at end", 1).add("[[analyses]]\nprobe = 'ablation'\nat = 'end'\n"),
         case("at misspelt", 1).add("[[analyses]]\nprobe = 'ablation'\nat = 'finally'\n"),
+        case("pca at end", 1).add("[[analyses]]\nprobe = 'loss_pca'\nat = 'final'\n"),
+        case("loss text empty", 1).add("[[analyses]]\nprobe = 'per_token_loss'\ntext = ''\n"),
         case("probe missing id", 1).edit("probe = 'attention_map'", "id = 'x'"),
         case("verdict bad", 2)
             .edit("[[analyses]]", "[verdict]\nprefix_matching = 3\ncopying = 0\n[[analyses]]"),

@@ -4,7 +4,8 @@ use super::probes::*;
 use indhead::record::{Cell, Criterion, InductionHead, Outcome, PhaseChange, Record, Table, Verdict};
 use serde_json::json;
 
-const TEXT: &str = "<|endoftext|>/Mr/./ and/ Mrs/./ Qu/imble/y/ lived/ at/ the/ end/ of/ the/ lane/./\n/Mr/.\
+/// The pieces of a text, a slash between them.
+pub const TEXT: &str = "<|endoftext|>/Mr/./ and/ Mrs/./ Qu/imble/y/ lived/ at/ the/ end/ of/ the/ lane/./\n/Mr/.\
     / Qu/imble/y/ mended/ clocks/,/ and/ Mrs/./ Qu/imble/y/ grew/ roses/./\n/Nobody/ had/ ever/ seen\
     / Mr/./ and/ Mrs/./ Qu/imble/y/\tquarrel/.";
 

@@ -4,7 +4,7 @@
 use super::check::{outside_code, well_formed};
 use super::fixture::{Fate, record};
 use super::probes::attention_map;
-use super::{rendered, tables};
+use super::{losses, rendered, tables};
 use indhead::record::{Cell, Table};
 
 const HOSTILE: &str = "<script>alert(1)</script>|`[a](javascript:b)\n\n# x\n```\n&amp;\u{202e}\u{0}\"'~~-->";
@@ -32,6 +32,7 @@ fn no_table_is_too_strange() {
     for fate in [Fate::Formed, Fate::Control, Fate::CutShort] {
         for (name, change) in changes {
             let mut record = record(fate);
+            record.analyses.extend(losses::all(&["a", " b", "\n", "a", " b"]));
             tables(&mut record).into_iter().for_each(change);
             let rendered = rendered(&record);
             assert_eq!(rendered.warnings, Vec::<String>::new(), "{name}");
@@ -45,6 +46,7 @@ fn no_table_is_too_strange() {
 fn no_verdict_is_too_strange() {
     for threshold in [f64::NAN, f64::INFINITY, f64::MAX, -1e9, 0.0] {
         let mut record = record(Fate::Control);
+        record.analyses.extend(losses::all(&["a", " b", "\n", "a", " b"]));
         let verdict = record.verdict.as_mut().unwrap();
         verdict.criteria.iter_mut().for_each(|c| c.threshold = threshold);
         let change = verdict.phase_change.as_mut().unwrap();
@@ -89,6 +91,7 @@ fn nothing_from_outside_becomes_markup() {
         }
     }
     record.analyses.push(attention_map(&[HOSTILE, "\n", HOSTILE], 1, 0.5));
+    record.analyses.push(losses::per_token_loss(&["", HOSTILE, "\n", HOSTILE]));
     let plain = rendered(&super::record(Fate::Formed)).markdown;
     let rendered = rendered(&record);
     assert!(!rendered.figures.is_empty());
