@@ -2,7 +2,7 @@
 
 use super::{Context, Material, ProbeKind};
 use crate::error::Result;
-use crate::model::{Parameter, Patterns, Subject};
+use crate::model::{HeadValues, Parameter, Patterns, Subject};
 use crate::plan::Chosen;
 use crate::random::{self, Stream};
 use crate::record::Table;
@@ -39,6 +39,10 @@ impl Subject for Hand<'_> {
         let data = sequences.iter().flat_map(|s| (self.pattern)(s)).collect();
         let positions = sequences.first().map_or(0, Vec::len);
         Ok(Patterns { batch: sequences.len(), positions, layers: vec![(0, 1, data)] })
+    }
+    fn values(&self, sequences: &[Vec<usize>]) -> Result<HeadValues> {
+        let positions = sequences.first().map_or(0, Vec::len);
+        Ok(HeadValues { batch: sequences.len(), positions, layers: Vec::new() })
     }
     fn parameter(&self, _: &str) -> Option<Parameter> {
         None

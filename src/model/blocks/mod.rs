@@ -7,7 +7,7 @@ mod mlp;
 use super::norm::Norm;
 use super::params::{Maker, ParamId, Params, Start};
 use crate::error::{Error, Result};
-use crate::ops::{self, Backend, Pattern, Stream};
+use crate::ops::{self, Backend, Pattern, Stream, Values};
 use crate::plan::{Architecture, Chosen};
 use crate::spec::{Kind, Trait};
 use dfdx::prelude::Cpu;
@@ -56,11 +56,21 @@ pub struct Pass<D: Backend> {
     pub keep_patterns: bool,
     /// The kept patterns, by layer, `[batch, head, query, key]`.
     pub patterns: Vec<(usize, Pattern<D>)>,
+    /// Whether the values of heads are kept.
+    pub keep_values: bool,
+    /// The kept values, by layer, `[batch, position, n_heads * d_head]`.
+    pub values: Vec<(usize, Values<D>)>,
 }
 
 impl<D: Backend> Default for Pass<D> {
     fn default() -> Self {
-        Pass { without: Vec::new(), keep_patterns: false, patterns: Vec::new() }
+        Pass {
+            without: Vec::new(),
+            keep_patterns: false,
+            patterns: Vec::new(),
+            keep_values: false,
+            values: Vec::new(),
+        }
     }
 }
 
