@@ -47,6 +47,16 @@ pub fn amount(share: f64) -> Option<Colour> {
     Some(Colour(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2)))
 }
 
+/// The colour of an amount between -1 and 1: from white to blue above zero, to vermilion below.
+pub fn signed(share: f64) -> Option<Colour> {
+    if share >= 0.0 || share.is_nan() {
+        return amount(share);
+    }
+    let t = -share.max(-1.0);
+    let mix = |end: u8| (255.0 + (f64::from(end) - 255.0) * t).round() as u8;
+    Some(Colour(mix(MARK.0), mix(MARK.1), mix(MARK.2)))
+}
+
 /// Seventeen even steps of lightness.
 const AMOUNTS: [Colour; 17] = [
     Colour(0xff, 0xff, 0xff),

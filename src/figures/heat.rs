@@ -1,16 +1,22 @@
 //! Amounts as colours: the scale beside a map, and small maps with their numbers.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, Type};
+use super::canvas::{Anchor, Canvas, Colour, Type};
 use super::chart::{LETTERS, heading};
 use super::{FigureError, colour, text};
 
 /// The room a colour scale takes beside a map.
 pub const SCALE_WIDTH: f64 = 96.0;
 
-/// The colour of an amount on an axis.
-pub fn shade(axis: &Axis, value: f64) -> Option<super::canvas::Colour> {
-    (!value.is_nan()).then(|| colour::amount(axis.at(value))).flatten()
+/// The colour of an amount on an axis; one that begins below zero has two hues that meet there.
+pub fn shade(axis: &Axis, value: f64) -> Option<Colour> {
+    if value.is_nan() {
+        None
+    } else if axis.lo < 0.0 {
+        colour::signed(value / axis.hi.max(-axis.lo))
+    } else {
+        colour::amount(axis.at(value))
+    }
 }
 
 /// A colour scale with ticks, and over it what it measures.
@@ -20,7 +26,7 @@ pub fn scale(canvas: &mut Canvas, x: f64, y: f64, height: f64, axis: &Axis) {
     for i in 0..steps {
         let share = (f64::from(i) + 0.5) / f64::from(steps);
         let top = y + height * (1.0 - f64::from(i + 1) / f64::from(steps));
-        let colour = colour::amount(share).unwrap_or(colour::VOID);
+        let colour = shade(axis, axis.lo + share * (axis.hi - axis.lo)).unwrap_or(colour::VOID);
         canvas.rect(x, top, 14.0, height / f64::from(steps), colour);
     }
     canvas.outline([x, y, 14.0, height], 1.0, colour::GREY);
