@@ -1,5 +1,7 @@
 //! `docs/gallery.md`: every probe and figure, with the spec lines that make it, out of the registries.
 
+#[path = "report/circuits.rs"]
+mod circuits;
 #[path = "report/fixture.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod fixture;
@@ -45,10 +47,10 @@ fn gallery() -> (String, Vec<Figure>) {
         share("share of the current token", &|s, h| 0.5 - 0.42 * (h == 0) as u64 as f64 * probes::rise(s));
     record.analyses.push(probes::analysis("duplicate_token", "duplicate_token", "", copies));
     record.analyses.push(probes::analysis("smear", "smear", "", current));
-    record.analyses.push(probes::analysis("copying", "copying", "", vec![probes::copying(1)]));
-    record.analyses.push(probes::ov_eigenvalues(1));
-    record.analyses.push(probes::composition());
-    let layers = probes::two_layers(probes::SHARE, &|s, [l, h]| {
+    record.analyses.push(probes::analysis("copying", "copying", "", vec![circuits::copying(1)]));
+    record.analyses.push(circuits::ov_eigenvalues(1));
+    record.analyses.push(circuits::composition());
+    let layers = circuits::two_layers(probes::SHARE, &|s, [l, h]| {
         0.03 + 0.7 * (l == 1) as u64 as f64 * (1.0 - 0.4 * h as f64) * probes::rise(s)
             + 0.02 * probes::noise(s + h)
     });
