@@ -1,5 +1,7 @@
 //! `docs/gallery.md`: every probe and figure, with the spec lines that make it, out of the registries.
 
+#[path = "report/circuits.rs"]
+mod circuits;
 #[path = "report/fixture.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod fixture;
@@ -20,11 +22,15 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
 }
 
-/// The figures of a record with only some of its analyses, each with the name of its kind.
+/// The figures of a record with only some of its analyses, each with the name of its kind. A figure
+/// of several probes goes with the first that its example names.
 fn drawn(record: &Record, probe: Option<&str>) -> Vec<(&'static str, Figure)> {
-    let mut record = record.clone();
-    record.analyses.retain(|analysis| Some(analysis.probe.as_str()) == probe);
     let of_kind = |kind: &indhead::figures::FigureKind| {
+        let named = |probe: &str| kind.example.contains(&format!("probe = \"{probe}\""));
+        let first = |probe: &str| kind.example.starts_with(&format!("[[analyses]]\nprobe = \"{probe}\""));
+        let several = kind.example.matches("probe = ").count() > 1 && probe.is_some_and(first);
+        let mut record = record.clone();
+        record.analyses.retain(|a| Some(a.probe.as_str()) == probe || (several && named(&a.probe)));
         (kind.draw)(&record).unwrap().into_iter().map(|figure| (kind.name, figure)).collect::<Vec<_>>()
     };
     // What is drawn without any analysis belongs to none.
@@ -46,6 +52,14 @@ fn gallery() -> (String, Vec<Figure>) {
     record.analyses.push(probes::analysis("smear", "smear", "", current));
     let tokens: Vec<&str> = fixture::TEXT.split('/').collect();
     record.analyses.extend(losses::all(&tokens));
+    record.analyses.push(probes::analysis("copying", "copying", "", vec![circuits::copying(1)]));
+    record.analyses.push(circuits::ov_eigenvalues(1));
+    record.analyses.push(circuits::composition());
+    let layers = circuits::two_layers(probes::SHARE, &|s, [l, h]| {
+        0.03 + 0.7 * (l == 1) as u64 as f64 * (1.0 - 0.4 * h as f64) * probes::rise(s)
+            + 0.02 * probes::noise(s + h)
+    });
+    record.analyses.push(probes::analysis("prefix_matching", "prefix_matching_two_layers", "", vec![layers]));
     let mut page = "# Gallery\n\nEvery figure of a report and every probe behind it, with the lines of a spec that \
                     ask for it. The run is made up, so that there is something to see. This page is made out of \
                     the registries by `just gallery`.\n"

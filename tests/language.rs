@@ -64,6 +64,7 @@ fn around(registry: &str, kind: &Kind) -> String {
     let mut spec = "[architecture]\nd_model = 16\nn_ctx = 64\n".to_string();
     spec += "[[architecture.blocks]]\nkind = \"conv1d\"\nkernel_size = 2\n";
     spec += &of("block", "[[architecture.blocks]]", "kind = \"mlp\"");
+    spec += "[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2\n";
     spec += "[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2\nsmeared_keys = true\n";
     spec += &of("tokenizer", "[tokenizer]", tokenizer);
     spec += &of("dataset", "[dataset]", dataset);

@@ -82,7 +82,9 @@ fn kinds_tells_of_every_kind_with_an_example() {
 #[test]
 fn the_example_of_every_figure_is_of_the_language() {
     for figure in indhead::figures::KINDS {
-        let text = SPEC.replace("kind = \"mlp\"", "kind = \"conv1d\"\nkernel_size = 2");
+        let blocks =
+            "kind = \"conv1d\"\nkernel_size = 2\n[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2";
+        let text = SPEC.replace("kind = \"mlp\"", blocks);
         let text = text.replace("kind = \"attention\"", "kind = \"attention\"\nsmeared_keys = true");
         let text = match figure.example.strip_prefix("[training]\n") {
             Some(lines) => text.replace("[training]\n", &format!("[training]\n{lines}\n")),

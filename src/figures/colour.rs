@@ -47,16 +47,15 @@ pub fn amount(share: f64) -> Option<Colour> {
     Some(Colour(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2)))
 }
 
-/// The colour of a change between −1 and 1: blue below zero, white at it, brown above; what is not
-/// a number has none. Both ends are as dark, and no kind of colour vision takes one for the other.
-pub fn change(share: f64) -> Option<Colour> {
+/// The colour of an amount between −1 and 1: brown below zero, white at it, blue above; what is not a number has
+/// none. Both ends are as dark, and no kind of colour vision takes one for the other.
+pub fn signed(share: f64) -> Option<Colour> {
     if share.is_nan() {
         return None;
     }
     // The amounts' blue as far as a letter can be read on it.
-    let far = 0.62 * share.abs().min(1.0);
-    let Colour(r, g, b) = amount(far)?;
-    Some(if share < 0.0 { Colour(r, g, b) } else { Colour(b, g, r) })
+    let Colour(r, g, b) = amount(0.62 * share.abs().min(1.0))?;
+    Some(if share < 0.0 { Colour(b, g, r) } else { Colour(r, g, b) })
 }
 
 /// Seventeen even steps of lightness.

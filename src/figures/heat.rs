@@ -1,36 +1,42 @@
 //! Amounts as colours: the scale beside a map, and small maps with their numbers.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, Type};
+use super::canvas::{Anchor, Canvas, Colour, Type};
 use super::chart::{LETTERS, heading};
 use super::{FigureError, colour, text};
 
 /// The room a colour scale takes beside a map.
 pub const SCALE_WIDTH: f64 = 96.0;
 
-/// The colour of an amount on an axis.
-pub fn shade(axis: &Axis, value: f64) -> Option<super::canvas::Colour> {
-    (!value.is_nan()).then(|| colour::amount(axis.at(value))).flatten()
+/// The colour of an amount on an axis; one that begins below zero has two hues that meet there.
+pub fn shade(axis: &Axis, value: f64) -> Option<Colour> {
+    if value.is_nan() {
+        None
+    } else if axis.lo < 0.0 {
+        colour::signed(value / axis.hi.max(-axis.lo))
+    } else {
+        colour::amount(axis.at(value))
+    }
 }
 
 /// A scale of amounts with ticks, and over it what it measures.
 pub fn scale(canvas: &mut Canvas, x: f64, y: f64, height: f64, axis: &Axis) {
-    scale_of(canvas, [x, y, height], axis, colour::amount);
+    scale_of(canvas, [x, y, height], axis, &|value| shade(axis, value));
 }
 
-/// The same of other colours, given by the place on the axis, 0…1.
+/// The same of other colours of the axis's values.
 pub fn scale_of(
     canvas: &mut Canvas,
     [x, y, height]: [f64; 3],
     axis: &Axis,
-    colours: fn(f64) -> Option<super::canvas::Colour>,
+    colours: &dyn Fn(f64) -> Option<Colour>,
 ) {
     canvas.text(x, y - 14.0, &axis.title, Type::new(LETTERS).colour(colour::GREY));
     let steps = 50;
     for i in 0..steps {
         let share = (f64::from(i) + 0.5) / f64::from(steps);
         let top = y + height * (1.0 - f64::from(i + 1) / f64::from(steps));
-        let colour = colours(share).unwrap_or(colour::VOID);
+        let colour = colours(axis.lo + share * (axis.hi - axis.lo)).unwrap_or(colour::VOID);
         canvas.rect(x, top, 14.0, height / f64::from(steps), colour);
     }
     canvas.outline([x, y, 14.0, height], 1.0, colour::GREY);

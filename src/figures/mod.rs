@@ -17,7 +17,10 @@ pub mod text;
 
 pub mod ablation;
 pub mod attention_map;
+pub mod composition;
 pub mod conv_weights;
+pub mod copying;
+pub mod copying_prefix_matching;
 pub mod duplicate_token;
 pub mod heads;
 pub mod in_context_learning;
@@ -28,7 +31,9 @@ pub mod ngram_baseline;
 pub mod offset_profile;
 pub mod per_token_loss;
 pub mod phase_change;
+pub mod ov_eigenvalues;
 pub mod prefix_matching;
+pub mod prefix_matching_map;
 pub mod previous_token;
 pub mod repeated_loss;
 pub mod smear;
@@ -38,9 +43,14 @@ pub mod stream_composition;
 pub static KINDS: &[FigureKind] = &[
     loss::KIND,
     prefix_matching::KIND,
+    prefix_matching_map::KIND,
     offset_profile::KIND,
     previous_token::KIND,
     duplicate_token::KIND,
+    copying::KIND,
+    copying_prefix_matching::KIND,
+    ov_eigenvalues::KIND,
+    composition::KIND,
     repeated_loss::KIND,
     ablation::KIND,
     in_context_learning::KIND,

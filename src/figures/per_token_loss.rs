@@ -94,15 +94,16 @@ impl Change {
         let mut canvas = Canvas::new(RIGHT + 26.0 + heat::SCALE_WIDTH, top + bar + 20.0);
         heading(&mut canvas, title);
         for (x, y, width, label, change) in placed {
-            let fill = if super::axis::drawable(change) { colour::change(change / most) } else { None };
+            let fill = if super::axis::drawable(change) { colour::signed(-change / most) } else { None };
             canvas.rect(x, y, width, size, fill.unwrap_or(colour::VOID));
             canvas.outline([x, y, width, size], 0.6, colour::PALE);
             let ink = if change.abs() > 0.7 * most { colour::PAPER } else { colour::INK };
             let style = face.anchor(Anchor::Middle).colour(ink);
             canvas.text(x + width / 2.0, y + size / 2.0, &label, style);
         }
-        heat::scale_of(&mut canvas, [RIGHT + 22.0, top, bar], &axis, |place| {
-            colour::change(2.0 * place - 1.0)
+        // What fell is blue.
+        heat::scale_of(&mut canvas, [RIGHT + 22.0, top, bar], &axis, &|change| {
+            colour::signed(-change / most)
         });
         canvas.finish(title)
     }

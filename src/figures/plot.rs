@@ -24,8 +24,8 @@ impl Plot {
     /// Draws the chart there.
     pub fn draw(&self, canvas: &mut Canvas, chart: &Chart) {
         let (bottom, right) = (self.top + self.height, self.left + self.width);
-        let x = |value: f64| self.left + chart.x.at(value) * self.width;
-        let y = |value: f64| bottom - chart.y.at(value) * self.height;
+        let x = |value: f64| self.place(chart, value, 0.0).0;
+        let y = |value: f64| self.place(chart, 0.0, value).1;
         for mark in &chart.marks {
             match mark {
                 Mark::Band(from, to, _) => {
@@ -70,6 +70,11 @@ impl Plot {
             }
         }
         self.names(canvas, chart, x, y);
+    }
+
+    /// Where on the page a point lies.
+    pub fn place(&self, chart: &Chart, x: f64, y: f64) -> (f64, f64) {
+        (self.left + chart.x.at(x) * self.width, self.top + (1.0 - chart.y.at(y)) * self.height)
     }
 
     fn axes(&self, canvas: &mut Canvas, chart: &Chart) {

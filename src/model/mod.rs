@@ -12,7 +12,7 @@ pub mod subject;
 pub use blocks::Pass;
 pub use device::Backend;
 pub use params::{Param, Params};
-pub use subject::{Parameter, Patterns, Streams, Subject};
+pub use subject::{HeadValues, Parameter, Patterns, Streams, Subject};
 
 use crate::error::{Error, Result};
 use crate::ops::{self, Stream, Taped, Unembedding};

@@ -44,6 +44,11 @@ pub trait Subject {
     /// # Errors
     /// If the device fails.
     fn streams(&self, sequences: &[Vec<usize>]) -> Result<Streams>;
+    /// The values of heads over sequences of one length, before attention mixes them.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn values(&self, sequences: &[Vec<usize>]) -> Result<HeadValues>;
 
     /// A parameter by its name in a checkpoint.
     fn parameter(&self, name: &str) -> Option<Parameter>;
@@ -92,6 +97,30 @@ pub struct Streams {
     /// What was added, and the stream once it was, `[batch, position, d_model]`: the embedding,
     /// positions if they are added to the stream, every block.
     pub after: Vec<(String, Vec<f32>)>,
+}
+
+/// The values `v` of all heads over a batch of sequences.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeadValues {
+    /// Sequences.
+    pub batch: usize,
+    /// Positions of each.
+    pub positions: usize,
+    /// `(layer, heads, [batch, position, head, d_head])`
+    pub layers: Vec<(usize, usize, Vec<f32>)>,
+}
+
+impl HeadValues {
+    /// A head's values over one sequence, `[position, d_head]`; none if there is no such head.
+    pub fn of(&self, (layer, head): (usize, usize), sequence: usize) -> Vec<&[f32]> {
+        let found = self.layers.iter().find(|(l, n_heads, _)| *l == layer && head < *n_heads);
+        found.map_or_else(Vec::new, |(_, n_heads, data)| {
+            let rows = self.batch * self.positions * n_heads;
+            let d_head = data.len() / rows.max(1);
+            let at = |p: usize| ((sequence * self.positions + p) * n_heads + head) * d_head;
+            (0..self.positions).map(|p| &data[at(p)..][..d_head]).collect()
+        })
+    }
 }
 
 /// Tokens that go through the model at once; more are cut into runs of this size.
@@ -157,6 +186,18 @@ impl<D: Backend> Subject for Model<D> {
         let values = pass.streams.into_iter().map(|stream| stream.as_vec());
         let after = self.sources.iter().cloned().zip(values).collect();
         Ok(Streams { d_model: self.d_model, inputs: self.sources.len() - self.blocks.len(), after })
+    }
+
+    fn values(&self, sequences: &[Vec<usize>]) -> Result<HeadValues> {
+        let mut pass = Pass { keep_values: true, ..Pass::default() };
+        self.stream(&sequences.concat(), sequences.len(), &mut pass, false).map_err(Error::device)?;
+        let n_heads = |layer: usize| self.heads.iter().find(|(l, _)| *l == layer).map_or(0, |(_, n)| *n);
+        let layers = pass.values.into_iter().map(|(layer, v)| (layer, n_heads(layer), v.as_vec()));
+        Ok(HeadValues {
+            batch: sequences.len(),
+            positions: sequences.first().map_or(0, Vec::len),
+            layers: layers.collect(),
+        })
     }
 
     fn parameter(&self, name: &str) -> Option<Parameter> {

@@ -4,7 +4,7 @@ use super::resolve::{Evidence, Resolver};
 use super::tables::{get_mut, text};
 use crate::spec::check::Facts;
 use crate::spec::{Default, Trait};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 /// A file's name has an end as well, and a limit of 255 bytes.
@@ -83,6 +83,13 @@ impl Resolver<'_> {
         let blocks = ("architecture.blocks", "these blocks");
         if lacks(Trait::NeedsHeads, |b| b.n_heads > 0) {
             let message = format!("`{}` measures attention heads, and the architecture has none", kind.name);
+            self.findings.clash(&path, message, blocks, "add an attention block, or leave the probe out");
+        }
+        let layers: BTreeSet<usize> =
+            facts.blocks.iter().filter(|b| b.n_heads > 0).map(|b| b.layer).collect();
+        if kind.is(Trait::NeedsHeadsBelow) && layers.len() == 1 {
+            let message =
+                format!("`{}` measures heads above other heads, and one layer has them all", kind.name);
             self.findings.clash(&path, message, blocks, "add an attention block, or leave the probe out");
         }
         if lacks(Trait::NeedsKernel, |b| b.kernel) {

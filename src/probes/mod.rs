@@ -5,7 +5,10 @@
 
 mod ablation;
 pub mod attention_map;
+mod circuits;
+mod composition;
 mod conv_weights;
+mod copying;
 mod duplicate_token;
 mod in_context_learning;
 mod loss_pca;
@@ -13,6 +16,7 @@ mod ngram_baseline;
 mod observer;
 mod offset_profile;
 mod per_token_loss;
+mod ov_eigenvalues;
 mod prefix_matching;
 mod previous_token;
 mod repeated;
@@ -42,6 +46,9 @@ pub const KINDS: &[&ProbeKind] = &[
     &offset_profile::KIND,
     &previous_token::KIND,
     &duplicate_token::KIND,
+    &copying::KIND,
+    &ov_eigenvalues::KIND,
+    &composition::KIND,
     &repeated_loss::KIND,
     &ablation::KIND,
     &in_context_learning::KIND,

@@ -3,7 +3,7 @@
 use super::{Context, Material, ProbeKind};
 use crate::dataset::Bigrams;
 use crate::error::Result;
-use crate::model::{Parameter, Patterns, Streams, Subject};
+use crate::model::{HeadValues, Parameter, Patterns, Streams, Subject};
 use crate::plan::Chosen;
 use crate::random::{self, Stream};
 use crate::record::Table;
@@ -51,6 +51,10 @@ impl Subject for Hand<'_> {
         let doubled = embedding.iter().map(|x| 2.0 * x).collect();
         let after = vec![("embedding".into(), embedding), ("block 0, attention".into(), doubled)];
         Ok(Streams { d_model: 1, inputs: 1, after })
+    }
+    fn values(&self, sequences: &[Vec<usize>]) -> Result<HeadValues> {
+        let positions = sequences.first().map_or(0, Vec::len);
+        Ok(HeadValues { batch: sequences.len(), positions, layers: Vec::new() })
     }
     fn parameter(&self, _: &str) -> Option<Parameter> {
         None

@@ -172,6 +172,8 @@ pub enum Trait {
     TokenizesText,
     /// A probe that needs attention heads.
     NeedsHeads,
+    /// A probe that needs attention heads above other heads.
+    NeedsHeadsBelow,
     /// A probe that needs a convolution.
     NeedsKernel,
     /// A probe that needs heads whose keys are smeared.

@@ -29,6 +29,7 @@ pub fn analyses() -> Vec<Case> {
         case("icl late", 1).add("[[analyses]]\nprobe = 'in_context_learning'\nlate_position = 500\n"),
         case("conv probe no conv", 1).edit(CONVOLUTION, "")
             .edit("[[analyses]]", "[[analyses]]\nprobe = 'conv_weights'\n[[analyses]]"),
+        case("composition one layer", 1).edit("[[analyses]]", "[[analyses]]\nprobe = 'composition'\n[[analyses]]"),
         case("no heads", 1).edit(ATTENTION, ""),
         case("template", 1).add("[report]\ntemplate = 'nope.md'\n"),
         case("template near", 1).add("[report]\ntemplate = 'reprot'\n"),

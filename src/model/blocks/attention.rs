@@ -160,6 +160,9 @@ impl<D: Backend> Block<D> for Attention {
                 [q, k, v]
             }
         };
+        if pass.keep_values {
+            pass.values.push((self.layer, v.retaped()));
+        }
         let options = Options {
             n_heads: self.n_heads,
             rel_bias: self.rel_bias.map(|id| params.get(id)),

@@ -61,6 +61,10 @@ pub struct Pass<D: Backend> {
     /// The kept stream after the embedding, after positions if they are added to it, and after every
     /// block, `[batch, position, d_model]`.
     pub streams: Vec<Values<D>>,
+    /// Whether the values of heads are kept.
+    pub keep_values: bool,
+    /// The kept values, by layer, `[batch, position, n_heads * d_head]`.
+    pub values: Vec<(usize, Values<D>)>,
 }
 
 impl<D: Backend> Pass<D> {
@@ -80,6 +84,8 @@ impl<D: Backend> Default for Pass<D> {
             patterns: Vec::new(),
             keep_streams: false,
             streams: Vec::new(),
+            keep_values: false,
+            values: Vec::new(),
         }
     }
 }
