@@ -3,7 +3,7 @@
 mod common;
 
 use dfdx::prelude::*;
-use indhead::model::{Backend, Model, Pass, Subject, blocks};
+use indhead::model::{Backend, Intervention, Model, Pass, Subject, blocks};
 use indhead::plan::Plan;
 use indhead::random;
 
@@ -128,13 +128,89 @@ fn without_a_head_its_result_is_missing_and_nothing_else() {
     let (_, plan) = plans().into_iter().find(|(name, _)| name.contains("relative_bias")).unwrap();
     let mut model = model(&plan);
     let windows = vec![tokens(N_CTX + 1)];
-    let without = model.losses(&windows, &[(0, 1)]).unwrap();
+    let without = model.losses(&windows, &Intervention::without((0, 1))).unwrap();
     // The same model with the head's part of W_O set to zero.
     let mut tensors = model.to_host();
     let (_, shape, w_o) = tensors.iter_mut().find(|t| t.0.ends_with("W_O")).unwrap();
     let size = shape[1] * shape[2];
     w_o[size..2 * size].fill(0.0);
     model.set(&tensors).unwrap();
-    let silenced = model.losses(&windows, &[]).unwrap();
+    let silenced = model.losses(&windows, &Intervention::default()).unwrap();
     assert_eq!(without, silenced);
+}
+
+/// A model of two attention layers, and windows for it.
+fn two_layers() -> (Model<Cpu>, Vec<Vec<usize>>) {
+    let plan = common::good_plan(
+        "[architecture]\nd_model = 12\nn_ctx = 9\npositions = \"relative_bias\"\n\
+         [[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2\n\
+         [[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2\n\
+         [tokenizer]\nkind = \"ids\"\nd_vocab = 11\n[dataset]\nkind = \"repeated_random\"\n[training]\nsteps = 1\n",
+    );
+    (model(&plan), vec![(0..10).collect(), (0..10).map(|i| i * i % 11).collect()])
+}
+
+#[test]
+fn with_frozen_patterns_an_untouched_model_is_untouched() {
+    let (model, windows) = two_layers();
+    let run = |frozen_patterns| {
+        model.losses(&windows, &Intervention { frozen_patterns, ..Intervention::default() }).unwrap()
+    };
+    for (frozen, free) in run(true).concat().iter().zip(run(false).concat()) {
+        assert!((frozen - free).abs() < 1e-5, "{frozen} {free}");
+    }
+}
+
+#[test]
+fn frozen_patterns_let_a_head_reach_others_by_values_alone() {
+    let (mut model, windows) = two_layers();
+    let without = |model: &Model<Cpu>, head, frozen_patterns| {
+        let replaced = vec![(head, None)];
+        model.losses(&windows, &Intervention { replaced, frozen_patterns }).unwrap().concat()
+    };
+    let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    // In the last layer nobody is left to look elsewhere.
+    assert!(far(&without(&model, (1, 0), true), &without(&model, (1, 0), false)) < 1e-5);
+    assert!(far(&without(&model, (0, 0), true), &without(&model, (0, 0), false)) > 1e-4);
+    // Where the later layer writes nothing, it does not matter where it looks.
+    let mut tensors = model.to_host();
+    let (_, _, w_o) = tensors.iter_mut().find(|t| t.0 == "blocks.1.attn.W_O").unwrap();
+    w_o.fill(0.0);
+    model.set(&tensors).unwrap();
+    assert!(far(&without(&model, (0, 0), true), &without(&model, (0, 0), false)) < 1e-5);
+}
+
+#[test]
+fn a_replaced_result_is_that_at_every_position() {
+    let (mut model, windows) = two_layers();
+    let by: Vec<f32> = (0..6).map(|i| 0.3 * i as f32 - 0.7).collect();
+    let replaced = vec![((1, 1), Some(by.clone()))];
+    let losses = model.losses(&windows, &Intervention { replaced, frozen_patterns: false }).unwrap();
+    // The head silenced in the weights, and the constant added to the stream by hand.
+    let mut tensors = model.to_host();
+    let find = |tensors: &[(String, Vec<usize>, Vec<f32>)], name: &str| {
+        tensors.iter().find(|t| t.0 == name).unwrap().2.clone()
+    };
+    let w_o = find(&tensors, "blocks.1.attn.W_O");
+    let constant: Vec<f32> = (0..12).map(|d| (0..6).map(|e| by[e] * w_o[(6 + e) * 12 + d]).sum()).collect();
+    let (_, _, w) = tensors.iter_mut().find(|t| t.0 == "blocks.1.attn.W_O").unwrap();
+    w[6 * 12..].fill(0.0);
+    model.set(&tensors).unwrap();
+    let silenced = model.streams(&[windows[0][..9].to_vec()]).unwrap();
+    let (gain, bias) = (find(&tensors, "ln_final.w"), find(&tensors, "ln_final.b"));
+    let w_u = find(&tensors, "unembed.W_U");
+    let last = &silenced.after.last().unwrap().1;
+    for (t, x) in last.chunks(12).enumerate() {
+        let x: Vec<f64> = x.iter().zip(&constant).map(|(x, c)| f64::from(x + c)).collect();
+        let mean = x.iter().sum::<f64>() / 12.0;
+        let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 12.0;
+        let normed: Vec<f64> = (0..12)
+            .map(|d| (x[d] - mean) / (variance + 1e-5).sqrt() * f64::from(gain[d]) + f64::from(bias[d]))
+            .collect();
+        let logits: Vec<f64> =
+            (0..11).map(|v| (0..12).map(|d| normed[d] * f64::from(w_u[d * 11 + v])).sum()).collect();
+        let sum: f64 = logits.iter().map(|l| l.exp()).sum();
+        let expected = sum.ln() - logits[windows[0][t + 1]];
+        assert!((expected - f64::from(losses[0][t])).abs() < 1e-4, "{expected} {}", losses[0][t]);
+    }
 }

@@ -4,6 +4,7 @@ pub mod blocks;
 pub mod checkpoint;
 pub mod cost;
 pub mod device;
+pub mod intervention;
 mod norm;
 pub mod params;
 pub mod shapes;
@@ -11,6 +12,7 @@ pub mod subject;
 
 pub use blocks::Pass;
 pub use device::Backend;
+pub use intervention::Intervention;
 pub use params::{Param, Params};
 pub use subject::{HeadValues, Parameter, Patterns, Streams, Subject};
 

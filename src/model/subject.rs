@@ -1,7 +1,7 @@
 //! What a probe sees of a model: numbers on the host, whatever the device. Tests of probes put
 //! hand-made patterns in its place.
 
-use super::{Backend, Model, Pass};
+use super::{Backend, Intervention, Model, Pass};
 use crate::error::{Error, Result};
 use dfdx::prelude::*;
 
@@ -19,12 +19,11 @@ pub trait Subject {
     /// `(layer, heads)` of every layer with attention, in order.
     fn heads(&self) -> &[(usize, usize)];
 
-    /// The loss of every prediction in windows of one length, nats, `[window][position]`, with the
-    /// results of the heads `(layer, head)` in `without` replaced by zero.
+    /// The loss of every prediction in windows of one length, nats, `[window][position]`.
     ///
     /// # Errors
     /// If the device fails.
-    fn losses(&self, windows: &[Vec<usize>], without: &[(usize, usize)]) -> Result<Vec<Vec<f32>>>;
+    fn losses(&self, windows: &[Vec<usize>], intervention: &Intervention) -> Result<Vec<Vec<f32>>>;
 
     /// The attention patterns over sequences of one length.
     ///
@@ -143,12 +142,18 @@ impl<D: Backend> Subject for Model<D> {
         &self.heads
     }
 
-    fn losses(&self, windows: &[Vec<usize>], without: &[(usize, usize)]) -> Result<Vec<Vec<f32>>> {
+    fn losses(&self, windows: &[Vec<usize>], intervention: &Intervention) -> Result<Vec<Vec<f32>>> {
         let width = windows.first().map_or(2, Vec::len);
         let mut losses = Vec::with_capacity(windows.len());
         for group in windows.chunks((TOKENS_AT_ONCE / width).max(1)) {
-            let mut pass = Pass { without: without.to_vec(), ..Pass::default() };
-            let of_group = self.token_losses(&group.concat(), group.len(), &mut pass)?;
+            let tokens = group.concat();
+            let mut pass = Pass { intervention: intervention.clone(), ..Pass::default() };
+            if intervention.frozen_patterns {
+                let mut clean = Pass { keep_patterns: true, ..Pass::default() };
+                self.token_losses(&tokens, group.len(), &mut clean)?;
+                pass.frozen = clean.patterns;
+            }
+            let of_group = self.token_losses(&tokens, group.len(), &mut pass)?;
             losses.extend(of_group.chunks_exact(width - 1).map(<[f32]>::to_vec));
         }
         Ok(losses)

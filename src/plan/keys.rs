@@ -162,7 +162,13 @@ const VERDICT: &[Key] = &[
         "ablation",
         Type::Number(Range::NOT_NEGATIVE),
         Default::Value("0.1"),
-        "least rise of the second-copy loss without the head, nats",
+        "least rise of the second-copy loss without the head, by zero or with patterns preserved, nats",
+    ),
+    key(
+        "copying",
+        Type::Number(Range { min: -1.0, max: 1.0, min_included: true }),
+        Default::Value("0.0"),
+        "least copying score, -1 to 1",
     ),
 ];
 

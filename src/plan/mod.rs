@@ -138,6 +138,8 @@ pub struct Thresholds {
     pub prefix_matching: f64,
     /// Least rise of the second-copy loss without the head, nats.
     pub ablation: f64,
+    /// Least copying score, −1 to 1.
+    pub copying: f64,
 }
 
 /// How the run is told.

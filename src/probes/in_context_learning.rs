@@ -3,6 +3,7 @@
 use super::repeated_loss::by_position;
 use super::{Context, ProbeKind, mean};
 use crate::error::Result;
+use crate::model::Intervention;
 use crate::record::Table;
 use crate::spec::{Checking, Default, Key, Kind, Type};
 use serde::Deserialize;
@@ -44,11 +45,17 @@ pub const KIND: ProbeKind = ProbeKind {
     finish: None,
 };
 
+/// The 50th and the 500th token of 512, scaled to `n_ctx`; counted from 1.
+pub fn positions(n_ctx: usize) -> (usize, usize) {
+    let scaled = |of_512: usize| ((n_ctx * of_512 + 256) / 512).clamp(1, n_ctx);
+    (scaled(50), scaled(500))
+}
+
 fn check(cx: &mut Checking<'_>) {
     let Some(n_ctx) = cx.facts.n_ctx else { return };
-    let scaled = |of_512: usize| ((n_ctx * of_512 + 256) / 512).clamp(1, n_ctx) as i64;
-    cx.default("early_position", scaled(50));
-    cx.default("late_position", scaled(500));
+    let (early, late) = positions(n_ctx);
+    cx.default("early_position", early as i64);
+    cx.default("late_position", late as i64);
     let positions = ["early_position", "late_position"].map(|key| (key, cx.integer(key)));
     for (key, position) in positions {
         if let Some(position) = position.filter(|position| *position as usize > n_ctx) {
@@ -75,7 +82,7 @@ struct Config {
 
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
     let config: Config = cx.config()?;
-    let losses = cx.subject.losses(&cx.material.validation(config.sequences), &[])?;
+    let losses = cx.subject.losses(&cx.material.validation(config.sequences), &Intervention::default())?;
     let at = |position: usize| mean(losses.iter().map(|l| f64::from(l[position - 1])));
     let (early, late) = (at(config.early_position), at(config.late_position));
     let columns = [

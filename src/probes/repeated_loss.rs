@@ -3,6 +3,7 @@
 use super::repeated::{self, Repeated};
 use super::{Context, ProbeKind, mean};
 use crate::error::Result;
+use crate::model::Intervention;
 use crate::record::Table;
 use crate::spec::{Checking, Kind};
 
@@ -28,8 +29,8 @@ fn check(cx: &mut Checking<'_>) {
 }
 
 /// The losses of `[start, s, s]`, by sequence and position; the first `length` are the first copy's.
-pub fn losses(cx: &Context<'_>, repeated: &Repeated, without: &[(usize, usize)]) -> Result<Vec<Vec<f32>>> {
-    cx.subject.losses(&repeated.sequences(cx)?, without)
+pub fn losses(cx: &Context<'_>, repeated: &Repeated) -> Result<Vec<Vec<f32>>> {
+    cx.subject.losses(&repeated.sequences(cx)?, &Intervention::default())
 }
 
 /// Mean loss of each copy.
@@ -43,7 +44,7 @@ pub fn copies(losses: &[Vec<f32>], length: usize) -> (f64, f64) {
 
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
     let repeated: Repeated = cx.config()?;
-    let losses = losses(cx, &repeated, &[])?;
+    let losses = losses(cx, &repeated)?;
     let (first, second) = copies(&losses, repeated.sequence_length);
     let columns = [("step", "steps"), ("tokens", "tokens"), ("first_copy", "nats"), ("second_copy", "nats")];
     let mut table = Table::new("losses", &columns);

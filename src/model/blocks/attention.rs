@@ -4,6 +4,7 @@
 
 use super::{Block, BlockKind, Cost, Init, Pass};
 use crate::error::{Error, Result};
+use crate::model::intervention::attend;
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
 use crate::ops::{self, Attention as Options, Backend, Stream};
@@ -170,27 +171,16 @@ impl<D: Backend> Block<D> for Attention {
             rotary: self.rotary,
             keep_pattern: pass.keep_patterns,
         };
-        let (mut z, pattern) = D::causal_attention(q, k, v, &options)?;
-        pass.patterns.extend(pattern.map(|pattern| (self.layer, pattern)));
-        if pass.without.iter().any(|(layer, _)| *layer == self.layer) {
-            z = self.without(z, &pass.without)?;
-        }
+        let z = match pass.frozen.iter().find(|(layer, _)| *layer == self.layer) {
+            Some((_, pattern)) => attend(pattern, v)?,
+            None => {
+                let (z, pattern) = D::causal_attention(q, k, v, &options)?;
+                pass.patterns.extend(pattern.map(|pattern| (self.layer, pattern)));
+                z
+            }
+        };
+        let z = pass.intervention.replace(self.layer, self.d_head, z)?;
         let result = D::linear(z, params.get(self.w_o), None, d_model)?;
         D::add(result, residual)
-    }
-}
-
-impl Attention {
-    /// z `[batch, position, n_heads * d_head]` with the named heads' parts set to zero.
-    fn without<D: Backend>(&self, z: Stream<D>, heads: &[(usize, usize)]) -> ops::Result<Stream<D>, D> {
-        let shape = *z.shape();
-        let keep = |feature: usize| match heads.contains(&(self.layer, feature / self.d_head)) {
-            true => 0.0,
-            false => 1.0,
-        };
-        let mask: Vec<f32> = (0..shape.2).map(keep).collect();
-        let mask: Tensor<(usize,), f32, D> = z.device().try_tensor_from_vec(mask, (shape.2,))?;
-        let mask = mask.try_broadcast_like::<_, Axes2<0, 1>>(&shape)?;
-        z.try_mul(mask)
     }
 }

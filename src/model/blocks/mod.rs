@@ -4,6 +4,7 @@ mod attention;
 mod conv1d;
 mod mlp;
 
+use super::intervention::Intervention;
 use super::norm::Norm;
 use super::params::{Maker, ParamId, Params, Start};
 use crate::error::{Error, Result};
@@ -50,8 +51,10 @@ pub trait Block<D: Backend> {
 /// What a forward pass is asked to keep or to change, besides computing.
 #[derive(Debug)]
 pub struct Pass<D: Backend> {
-    /// Heads `(layer, head)` whose result is replaced by zero.
-    pub without: Vec<(usize, usize)>,
+    /// What is done to heads.
+    pub intervention: Intervention,
+    /// Patterns to attend by instead of the model's own, by layer, `[batch, head, query, key]`.
+    pub frozen: Vec<(usize, Pattern<D>)>,
     /// Whether attention patterns are kept.
     pub keep_patterns: bool,
     /// The kept patterns, by layer, `[batch, head, query, key]`.
@@ -79,7 +82,8 @@ impl<D: Backend> Pass<D> {
 impl<D: Backend> Default for Pass<D> {
     fn default() -> Self {
         Pass {
-            without: Vec::new(),
+            intervention: Intervention::default(),
+            frozen: Vec::new(),
             keep_patterns: false,
             patterns: Vec::new(),
             keep_streams: false,

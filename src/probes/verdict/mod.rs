@@ -1,8 +1,9 @@
 //! The verdict: which heads are induction heads, and when the model changed phase.
 //!
 //! A head counts where its prefix matching, on random tokens or on repeated passages, reaches a
-//! threshold *and* its removal raises the loss on the second copy by a stated amount: attention
-//! that looks right and does nothing is not enough, nor is a head that matters and looks elsewhere.
+//! threshold *and* its removal raises the loss on the second copy by a stated amount *and* it copies
+//! what it attends to: attention that looks right and does nothing is not enough, nor is a head that
+//! matters and looks elsewhere.
 
 mod scores;
 mod words;
@@ -27,7 +28,13 @@ pub const EVIDENCE: &[Evidence] = &[
     Evidence { probe: "offset_profile", id: "offset_profile", parameters: "tokens = \"random\"" },
     Evidence { probe: "previous_token", id: "previous_token", parameters: "" },
     Evidence { probe: "repeated_loss", id: "repeated_loss", parameters: "tokens = \"random\"" },
-    Evidence { probe: "ablation", id: "ablation", parameters: "tokens = \"random\"" },
+    Evidence { probe: "ablation", id: "ablation", parameters: "method = \"zero\"\ntokens = \"random\"" },
+    Evidence {
+        probe: "ablation",
+        id: "ablation_pattern_preserving",
+        parameters: "method = \"pattern_preserving\"\ntokens = \"random\"",
+    },
+    Evidence { probe: "copying", id: "copying", parameters: "result = \"parts\"\ntokens = \"random\"" },
     Evidence { probe: "in_context_learning", id: "in_context_learning", parameters: "" },
 ];
 
@@ -42,8 +49,9 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
     };
     let table = |i: usize, name: &str| find(&EVIDENCE[i]).and_then(|a| a.table(name));
     let (random, passages) = (table(0, "heads"), table(1, "heads"));
-    let (offsets, previous, ablation) = (table(2, "offsets"), table(3, "heads"), table(5, "heads"));
-    let evidence = Scores { random, passages, previous, ablation, offsets, last_step };
+    let (offsets, previous) = (table(2, "offsets"), table(3, "heads"));
+    let (ablation, copying) = ([table(5, "heads"), table(6, "heads")], table(7, "heads"));
+    let evidence = Scores { random, passages, previous, copying, ablation, offsets, last_step };
     let mut heads = Table::new("heads", HEAD_COLUMNS);
     let mut found: Vec<InductionHead> = Vec::new();
     let mut shifted: Vec<ShiftedHead> = Vec::new();
@@ -52,11 +60,14 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
         let (layer, index) = head;
         let random = score(random, head, last_step);
         let passages = score(passages, head, last_step);
-        let ablation = score(ablation, head, last_step);
-        complete &= random.is_some() && ablation.is_some();
+        let ablations = ablation.map(|table| score(table, head, last_step));
+        let ablation = ablations.into_iter().flatten().reduce(f64::max);
+        let copying = score(copying, head, last_step);
+        complete &= random.is_some() && ablation.is_some() && copying.is_some();
         let matching = random.into_iter().chain(passages).fold(f64::NEG_INFINITY, f64::max);
         let hurts = ablation.is_some_and(|a| a >= thresholds.ablation);
-        let is_induction = matching >= thresholds.prefix_matching && hurts;
+        let copies = copying.is_some_and(|c| c >= thresholds.copying);
+        let is_induction = matching >= thresholds.prefix_matching && hurts && copies;
         if is_induction {
             let formed = evidence.formed(head, thresholds.prefix_matching);
             found.push(InductionHead {
@@ -64,7 +75,7 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
                 head: index,
                 prefix_matching: random.unwrap_or(f64::NAN),
                 prefix_matching_passages: passages,
-                copying: None,
+                copying,
                 ablation: ablation.unwrap_or(f64::NAN),
                 formed_at_step: formed.map(|(step, _)| step),
                 formed_at_tokens: formed.map(|(_, tokens)| tokens),
@@ -72,7 +83,7 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
         }
         let best = evidence.best_offset(head);
         if let (false, true, Some((offset, attention)), Some(ablation)) =
-            (is_induction, hurts, best, ablation)
+            (is_induction, hurts && copies, best, ablation)
             && offset >= 2
             && attention >= thresholds.prefix_matching
         {
@@ -85,11 +96,13 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
             cell(random),
             cell(passages),
             cell(score(previous, head, last_step)),
-            cell(ablation),
+            cell(copying),
+            cell(ablations[0]),
+            cell(ablations[1]),
         ]);
     }
-    let strength = |h: &InductionHead| h.prefix_matching.max(h.prefix_matching_passages.unwrap_or(0.0));
-    found.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
+    // First the one that is missed most.
+    found.sort_by(|a, b| b.ablation.total_cmp(&a.ablation));
     let outcome = match (found.is_empty(), complete) {
         (false, _) => Outcome::Found,
         (true, true) => Outcome::NotFound,
@@ -101,7 +114,7 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
         criteria: criteria(thresholds),
         induction_heads: found,
         shifted_heads: shifted,
-        phase_change: table(6, "scores").and_then(phase_change),
+        phase_change: table(8, "scores").and_then(phase_change),
         heads,
     }
 }
@@ -112,7 +125,9 @@ const HEAD_COLUMNS: &[(&str, &str)] = &[
     ("prefix_matching", "share of attention"),
     ("prefix_matching_passages", "share of attention"),
     ("previous_token", "share of attention"),
+    ("copying", "from -1 to 1"),
     ("ablation", "nats"),
+    ("ablation_pattern_preserving", "nats"),
 ];
 
 /// The interval between checkpoints in which the in-context-learning score fell most.
@@ -140,6 +155,10 @@ mod tests {
     use super::*;
 
     const LAST: u64 = 30;
+    const RANDOM: &str = "definition = \"olsson\"\ntokens = \"random\"\naverage = \"mass\"";
+    const ZERO: &str = "method = \"zero\"\ntokens = \"random\"";
+    const PRESERVING: &str = "method = \"pattern_preserving\"\ntokens = \"random\"";
+    const COPYING: &str = "result = \"parts\"\ntokens = \"random\"";
 
     fn analysis(probe: &str, parameters: &str, tables: Vec<Table>) -> Analysis {
         let parameters = toml::from_str(parameters).unwrap();
@@ -172,14 +191,20 @@ mod tests {
         vec![table]
     }
 
+    const THRESHOLDS: Thresholds = Thresholds { prefix_matching: 0.3, ablation: 0.1, copying: 0.0 };
+
     fn judge(matching: [f64; 4], ablation: f64, best_offset: usize) -> Verdict {
-        let random = "definition = \"olsson\"\ntokens = \"random\"\naverage = \"mass\"";
+        judge_copying(matching, ablation, best_offset, 0.9)
+    }
+
+    fn judge_copying(matching: [f64; 4], ablation: f64, best_offset: usize, copying: f64) -> Verdict {
         let analyses = [
-            analysis("prefix_matching", random, heads(matching)),
-            analysis("ablation", "tokens = \"random\"", heads([0.0, 0.0, 0.0, ablation])),
+            analysis("prefix_matching", RANDOM, heads(matching)),
+            analysis("ablation", ZERO, heads([0.0, 0.0, 0.0, ablation])),
+            analysis("copying", COPYING, heads([0.0, 0.0, 0.0, copying])),
             analysis("offset_profile", "tokens = \"random\"", offsets(best_offset)),
         ];
-        verdict(&analyses, &Thresholds { prefix_matching: 0.3, ablation: 0.1 }, LAST)
+        verdict(&analyses, &THRESHOLDS, LAST)
     }
 
     #[test]
@@ -194,6 +219,33 @@ mod tests {
     #[test]
     fn attention_without_effect_is_not_enough() {
         assert_eq!(judge([0.0, 0.1, 0.5, 0.8], 0.01, 1).verdict, Outcome::NotFound);
+    }
+
+    #[test]
+    fn a_head_that_does_not_copy_is_not_enough() {
+        let judge = |copying| judge_copying([0.0, 0.1, 0.5, 0.8], 2.0, 1, copying).verdict;
+        assert_eq!((judge(-0.2), judge(0.2)), (Outcome::NotFound, Outcome::Found));
+    }
+
+    #[test]
+    fn either_ablation_will_do_and_the_head_missed_most_comes_first() {
+        let two = |scores: [f64; 2]| {
+            let mut tables = heads([0.0; 4]);
+            tables[0].rows.clear();
+            for (head, score) in scores.into_iter().enumerate() {
+                tables[0].push([30usize.into(), 3000usize.into(), 1usize.into(), head.into(), score.into()]);
+            }
+            tables
+        };
+        let analyses = [
+            analysis("prefix_matching", RANDOM, two([0.9, 0.5])),
+            analysis("ablation", ZERO, two([0.2, 0.0])),
+            analysis("ablation", PRESERVING, two([0.0, 2.0])),
+            analysis("copying", COPYING, two([0.5, 0.5])),
+        ];
+        let verdict = verdict(&analyses, &THRESHOLDS, LAST);
+        assert_eq!(verdict.induction_heads.iter().map(|h| h.head).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(verdict.induction_heads[0].ablation, 2.0);
     }
 
     #[test]
@@ -213,16 +265,15 @@ mod tests {
 
     #[test]
     fn without_measurements_nothing_is_claimed() {
-        let thresholds = Thresholds { prefix_matching: 0.3, ablation: 0.1 };
-        let random = "definition = \"olsson\"\ntokens = \"random\"\naverage = \"mass\"";
-        let only = [analysis("prefix_matching", random, heads([0.9; 4]))];
-        assert_eq!(verdict(&only, &thresholds, LAST).verdict, Outcome::Inconclusive);
-        let early = [
-            analysis("prefix_matching", random, heads([0.9; 4])),
-            analysis("ablation", "tokens = \"random\"", heads([3.0; 4])),
-        ];
-        assert_eq!(verdict(&early, &thresholds, 31).verdict, Outcome::Inconclusive);
-        assert_eq!(verdict(&[], &thresholds, LAST).verdict, Outcome::Inconclusive);
+        let matching = || analysis("prefix_matching", RANDOM, heads([0.9; 4]));
+        let ablation = || analysis("ablation", ZERO, heads([3.0; 4]));
+        let copying = || analysis("copying", COPYING, heads([0.9; 4]));
+        let judge = |analyses: &[Analysis], last| verdict(analyses, &THRESHOLDS, last).verdict;
+        assert_eq!(judge(&[], LAST), Outcome::Inconclusive);
+        assert_eq!(judge(&[matching(), copying()], LAST), Outcome::Inconclusive);
+        assert_eq!(judge(&[matching(), ablation()], LAST), Outcome::Inconclusive);
+        let all = [matching(), ablation(), copying()];
+        assert_eq!((judge(&all, LAST), judge(&all, 31)), (Outcome::Found, Outcome::Inconclusive));
     }
 
     #[test]

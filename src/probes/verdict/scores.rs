@@ -10,7 +10,9 @@ pub struct Scores<'a> {
     pub random: Option<&'a Table>,
     pub passages: Option<&'a Table>,
     pub previous: Option<&'a Table>,
-    pub ablation: Option<&'a Table>,
+    pub copying: Option<&'a Table>,
+    /// By zero, and with patterns preserved.
+    pub ablation: [Option<&'a Table>; 2],
     pub offsets: Option<&'a Table>,
     pub last_step: u64,
 }
@@ -18,9 +20,13 @@ pub struct Scores<'a> {
 impl Scores<'_> {
     /// Every head that any table knows, in order.
     pub fn heads(&self) -> Vec<Head> {
-        let tables = [self.random, self.passages, self.previous, self.ablation];
-        let mut heads: Vec<Head> =
-            tables.into_iter().flatten().flat_map(|t| t.rows.iter().filter_map(|r| head_of(t, r))).collect();
+        let tables = [self.random, self.passages, self.previous, self.copying];
+        let mut heads: Vec<Head> = tables
+            .into_iter()
+            .chain(self.ablation)
+            .flatten()
+            .flat_map(|t| t.rows.iter().filter_map(|r| head_of(t, r)))
+            .collect();
         heads.sort_unstable();
         heads.dedup();
         heads

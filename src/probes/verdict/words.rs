@@ -19,7 +19,17 @@ pub fn criteria(thresholds: &Thresholds) -> Vec<Criterion> {
             threshold: thresholds.ablation,
             unit: "nats".into(),
             meaning:
-                "rise of the loss on the second copy of random tokens when the head's result is set to zero"
+                "rise of the loss on the second copy of random tokens when the head's result is set to zero, \
+                      with attention patterns free to change or preserved"
+                    .into(),
+        },
+        Criterion {
+            measure: "copying".into(),
+            threshold: thresholds.copying,
+            unit: "from -1 to 1".into(),
+            meaning:
+                "how much of what the head adds to the logits of a sample's tokens goes to the token it \
+                      attends to; 0 is a third"
                     .into(),
         },
     ]
@@ -60,11 +70,12 @@ pub fn summary(
         ),
         (Outcome::NotFound, ..) => format!(
             "No head is an induction head: the strongest prefix matching is {strongest:.3}, and {:.2} is needed \
-             together with a rise of {:.2} nats when the head is removed.",
-            thresholds.prefix_matching, thresholds.ablation,
+             together with a rise of {:.2} nats when the head is removed and copying of {:.2}.",
+            thresholds.prefix_matching, thresholds.ablation, thresholds.copying,
         ),
         _ if heads.rows.is_empty() => "The model has no attention heads that were measured.".into(),
-        _ => "The evidence is incomplete: prefix matching and ablation have to be measured at the last checkpoint."
+        _ => "The evidence is incomplete: prefix matching, ablation and copying have to be measured at the last \
+              checkpoint."
             .into(),
     }
 }
