@@ -84,6 +84,11 @@ fn text(ready: &Ready, comes_to: &Consequences) -> String {
     format!("{}\n{}\n{}", plan.to_toml(Some(&ready.findings)), columns(&rows), columns(&facts))
 }
 
+/// Dense products of bf16 numbers on an H100 SXM, FLOP/s, by its data sheet.
+const H100: f64 = 989e12;
+/// The share of them that training is taken to reach.
+const UTILISATION: f64 = 0.4;
+
 fn trained(plan: &Plan, comes_to: &Consequences) -> String {
     let (batch, n_ctx) = (plan.training.batch_size, plan.architecture.n_ctx);
     let (tokens, steps) = (thousands(comes_to.tokens), thousands(comes_to.steps));
@@ -92,9 +97,16 @@ fn trained(plan: &Plan, comes_to: &Consequences) -> String {
 
 fn flops(comes_to: &Consequences) -> String {
     let whole = comes_to.flops_per_token as f64 * comes_to.tokens as f64;
-    let (a_token, hour) = (thousands(comes_to.flops_per_token), whole / 1e11 / 3600.0);
+    let a_token = thousands(comes_to.flops_per_token);
+    let hours = |per_second: f64| {
+        let hours = whole / per_second / 3600.0;
+        if hours < 0.005 { "under 0.01".to_string() } else { format!("{hours:.2}") }
+    };
+    let (processor, card) = (hours(1e11), hours(H100 * UTILISATION));
+    let share = 100.0 * UTILISATION;
     format!(
-        "{a_token} in matrix products, there and back; {whole:.1e} in all, {hour:.2} hours at 100 GFLOP/s"
+        "{a_token} in matrix products, there and back; {whole:.1e} in all: {processor} hours at 100 GFLOP/s, \
+         {card} on an H100 at {share:.0} % of its bf16 products"
     )
 }
 

@@ -166,9 +166,9 @@ const VERDICT: &[Key] = &[
     ),
     key(
         "copying",
-        Type::Number(Range { min: -1.0, max: 1.0, min_included: true }),
-        Default::Value("0.0"),
-        "least copying score, -1 to 1",
+        Type::Number(Range { min: -2.0, max: 2.0, min_included: true }),
+        Default::Value("0.3"),
+        "least copying score above chance, on its scale of -1 to 1",
     ),
 ];
 

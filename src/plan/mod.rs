@@ -138,7 +138,7 @@ pub struct Thresholds {
     pub prefix_matching: f64,
     /// Least rise of the second-copy loss without the head, nats.
     pub ablation: f64,
-    /// Least copying score, −1 to 1.
+    /// How far copying is above chance, at least, on the score's scale of −1 to 1.
     pub copying: f64,
 }
 

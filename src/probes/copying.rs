@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
-    version: 1,
+    version: 2,
     kind: Kind {
         name: "copying",
         doc: "Olsson et al. 2022, appendix: 25 distinct random tokens (the most and least common \
@@ -25,7 +25,9 @@ pub const KIND: ProbeKind = ProbeKind {
               attended token gives to it: by default the ratio is of each such part, weighted by its \
               attention, and says what the OV circuit does, however spread the attention is. \
               result = \"whole\" takes the ratio of the whole result, with the attention-weighted mean \
-              of the attended tokens' raises for a. Mean over queries and 10 sequences.",
+              of the attended tokens' raises for a. Mean over queries and 10 sequences. The table \
+              `chance` holds the same score of what the sample's other tokens get on average: a copying \
+              head is one whose score is above it.",
         example: "probe = \"copying\"",
         keys: &[
             Key {
@@ -79,7 +81,7 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
             (tokens, columns)
         })
         .collect();
-    let mut scores = Vec::new();
+    let (mut scores, mut chances) = (Vec::new(), Vec::new());
     for head in circuits::heads(cx.subject) {
         let place = (head.layer, head.head);
         let Some((_, of_head)) = patterns.heads().find(|(at, _)| *at == place) else { continue };
@@ -98,21 +100,34 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
                 _ => ratios.of_parts(&pattern, &parts, &attended),
             }
         }
-        scores.push((place, ratios.score()));
+        scores.push((place, ratios.score(|ratio| ratio.attended)));
+        chances.push((place, ratios.score(|ratio| ratio.other)));
     }
-    Ok(vec![cx.heads_table("from -1 to 1", scores)])
+    let chance = Table { name: "chance".into(), ..cx.heads_table(UNIT, chances) };
+    Ok(vec![cx.heads_table(UNIT, scores), chance])
+}
+
+const UNIT: &str = "from -1 to 1";
+
+/// The ratios of one result or a part of it, 0…0.5.
+struct Ratio {
+    weight: f64,
+    /// Of the attended token.
+    attended: f64,
+    /// Of what the sample's other tokens get on average.
+    other: f64,
 }
 
 /// Ratios with their weights.
 #[derive(Default)]
-struct Ratios(Vec<(f64, f64)>);
+struct Ratios(Vec<Ratio>);
 
 impl Ratios {
     /// Logits `[key, token]` of each key's part of the result; `attended` is each key's token.
     fn of_parts(&mut self, pattern: &DMatrix<f64>, parts: &DMatrix<f64>, attended: &[usize]) {
         for (key, &token) in attended.iter().enumerate() {
             let weight = pattern.column(key).sum();
-            self.push(weight, parts[(key, token)].max(0.0), raised(parts, key));
+            self.push(weight, parts[(key, token)].max(0.0), raised(parts, key), parts.ncols());
         }
     }
 
@@ -121,21 +136,24 @@ impl Ratios {
         for query in 0..results.nrows() {
             let raise =
                 |(key, &token): (usize, &usize)| pattern[(query, key)] * results[(query, token)].max(0.0);
-            self.push(1.0, attended.iter().enumerate().map(raise).sum(), raised(results, query));
+            let of_attended = attended.iter().enumerate().map(raise).sum();
+            self.push(1.0, of_attended, raised(results, query), results.ncols());
         }
     }
 
     /// Where nothing is raised there is no ratio.
-    fn push(&mut self, weight: f64, of_attended: f64, of_all: f64) {
+    fn push(&mut self, weight: f64, of_attended: f64, of_all: f64, tokens: usize) {
         if of_all != 0.0 {
-            self.0.push((weight, of_attended / (of_attended + of_all)));
+            let ratio = |raise: f64| raise / (raise + of_all);
+            let of_other = (of_all - of_attended) / (tokens - 1).max(1) as f64;
+            self.0.push(Ratio { weight, attended: ratio(of_attended), other: ratio(of_other) });
         }
     }
 
     /// The weighted mean, from 0…0.5 to -1…1.
-    fn score(&self) -> f64 {
-        let weight: f64 = self.0.iter().map(|(weight, _)| weight).sum();
-        4.0 * self.0.iter().map(|(weight, ratio)| weight * ratio).sum::<f64>() / weight - 1.0
+    fn score(&self, which: fn(&Ratio) -> f64) -> f64 {
+        let weight: f64 = self.0.iter().map(|ratio| ratio.weight).sum();
+        4.0 * self.0.iter().map(|ratio| ratio.weight * which(ratio)).sum::<f64>() / weight - 1.0
     }
 }
 
@@ -159,7 +177,17 @@ mod tests {
             true => ratios.of_results(&pattern, &(&pattern * parts), &[0, 1]),
             false => ratios.of_parts(&pattern, &parts, &[0, 1]),
         }
-        ratios.score()
+        ratios.score(|ratio| ratio.attended)
+    }
+
+    #[test]
+    fn chance_is_what_the_others_get() {
+        // Raises of three tokens by one key, of which the first is attended to: 6, 2 and 4.
+        let mut ratios = Ratios::default();
+        let parts = DMatrix::from_row_slice(1, 3, &[6.0, 2.0, 4.0]);
+        ratios.of_parts(&DMatrix::from_element(1, 1, 1.0), &parts, &[0]);
+        assert!((ratios.score(|ratio| ratio.attended) - (4.0 * 6.0 / 18.0 - 1.0)).abs() < 1e-12);
+        assert!((ratios.score(|ratio| ratio.other) - (4.0 * 3.0 / 15.0 - 1.0)).abs() < 1e-12);
     }
 
     #[test]

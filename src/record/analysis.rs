@@ -101,6 +101,9 @@ pub struct InductionHead {
     pub prefix_matching_passages: Option<f64>,
     /// The copying score, −1…1, where it was measured.
     pub copying: Option<f64>,
+    /// What the copying score would be by chance.
+    #[serde(default)]
+    pub copying_chance: Option<f64>,
     /// Rise of the loss on the second copy without the head, nats.
     pub ablation: f64,
     /// The first checkpoint from which its prefix matching stayed above the threshold.

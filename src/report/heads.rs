@@ -63,11 +63,14 @@ fn measures(record: &Record) -> Vec<Measure> {
         let mut probes = record.analyses.iter().filter(|a| a.probe == "prefix_matching");
         probes.find(|a| on_passages(a) == passages)
     };
-    let known: [(&str, &str, Option<&Analysis>); 4] = [
+    let known: [(&str, &str, Option<&Analysis>); 7] = [
         ("prefix_matching", "prefix matching, random tokens", prefix(false)),
         ("prefix_matching_passages", "prefix matching, passages", prefix(true)),
         ("previous_token", "attention to the previous token", probe("previous_token")),
+        ("copying", "copying (−1 to 1)", probe("copying")),
+        ("copying_chance", "copying by chance", None),
         ("ablation", "loss without it (nats)", probe("ablation")),
+        ("ablation_pattern_preserving", "the same, patterns preserved (nats)", None),
     ];
     let judged = record.verdict.as_ref().map(|v| &v.heads);
     let measure = |(column, heading, analysis): &(&str, &str, Option<&Analysis>)| {

@@ -121,7 +121,9 @@ fn formed(head: &InductionHead, verdict: &Verdict) -> String {
         _ => String::new(),
     };
     let copying = head.copying.map_or(String::new(), |score| {
-        format!(" Its copying score is {} (from −1 to 1).", decimal(score, 2))
+        let chance =
+            head.copying_chance.map_or(String::new(), |chance| format!("; {} is chance", decimal(chance, 2)));
+        format!(" Its copying score is {} (from −1 to 1{chance}).", decimal(score, 2))
     });
     format!(
         "Head **{}.{}**: when a token of a repeated random sequence comes up again, {} of the \

@@ -178,6 +178,7 @@ fn verdict(fate: Fate, layer: u64, strength: f64) -> Verdict {
         prefix_matching: 0.957,
         prefix_matching_passages: Some(0.72),
         copying: None,
+        copying_chance: None,
         ablation: 4.85,
         formed_at_step: Some(350),
         formed_at_tokens: Some(350 * 4096),

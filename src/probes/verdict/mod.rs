@@ -50,7 +50,8 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
     let table = |i: usize, name: &str| find(&EVIDENCE[i]).and_then(|a| a.table(name));
     let (random, passages) = (table(0, "heads"), table(1, "heads"));
     let (offsets, previous) = (table(2, "offsets"), table(3, "heads"));
-    let (ablation, copying) = ([table(5, "heads"), table(6, "heads")], table(7, "heads"));
+    let ablation = [table(5, "heads"), table(6, "heads")];
+    let (copying, chance) = (table(7, "heads"), table(7, "chance"));
     let evidence = Scores { random, passages, previous, copying, ablation, offsets, last_step };
     let mut heads = Table::new("heads", HEAD_COLUMNS);
     let mut found: Vec<InductionHead> = Vec::new();
@@ -66,7 +67,8 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
         complete &= random.is_some() && ablation.is_some() && copying.is_some();
         let matching = random.into_iter().chain(passages).fold(f64::NEG_INFINITY, f64::max);
         let hurts = ablation.is_some_and(|a| a >= thresholds.ablation);
-        let copies = copying.is_some_and(|c| c >= thresholds.copying);
+        let chance = score(chance, head, last_step);
+        let copies = copying.zip(chance).is_some_and(|(score, chance)| score - chance >= thresholds.copying);
         let is_induction = matching >= thresholds.prefix_matching && hurts && copies;
         if is_induction {
             let formed = evidence.formed(head, thresholds.prefix_matching);
@@ -76,6 +78,7 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
                 prefix_matching: random.unwrap_or(f64::NAN),
                 prefix_matching_passages: passages,
                 copying,
+                copying_chance: chance,
                 ablation: ablation.unwrap_or(f64::NAN),
                 formed_at_step: formed.map(|(step, _)| step),
                 formed_at_tokens: formed.map(|(_, tokens)| tokens),
@@ -97,6 +100,7 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
             cell(passages),
             cell(score(previous, head, last_step)),
             cell(copying),
+            cell(chance),
             cell(ablations[0]),
             cell(ablations[1]),
         ]);
@@ -126,6 +130,7 @@ const HEAD_COLUMNS: &[(&str, &str)] = &[
     ("prefix_matching_passages", "share of attention"),
     ("previous_token", "share of attention"),
     ("copying", "from -1 to 1"),
+    ("copying_chance", "from -1 to 1"),
     ("ablation", "nats"),
     ("ablation_pattern_preserving", "nats"),
 ];
@@ -178,6 +183,12 @@ mod tests {
         vec![table]
     }
 
+    /// A copying score at the last step, where chance is -0.8.
+    fn copied(score: f64) -> Vec<Table> {
+        let [scores, chance] = [score, -0.8].map(|score| heads([0.0, 0.0, 0.0, score]).remove(0));
+        vec![scores, Table { name: "chance".into(), ..chance }]
+    }
+
     fn offsets(best: usize) -> Vec<Table> {
         let columns =
             [("step", ""), ("tokens", ""), ("layer", ""), ("head", ""), ("offset", ""), ("score", "")];
@@ -191,7 +202,7 @@ mod tests {
         vec![table]
     }
 
-    const THRESHOLDS: Thresholds = Thresholds { prefix_matching: 0.3, ablation: 0.1, copying: 0.0 };
+    const THRESHOLDS: Thresholds = Thresholds { prefix_matching: 0.3, ablation: 0.1, copying: 0.3 };
 
     fn judge(matching: [f64; 4], ablation: f64, best_offset: usize) -> Verdict {
         judge_copying(matching, ablation, best_offset, 0.9)
@@ -201,7 +212,7 @@ mod tests {
         let analyses = [
             analysis("prefix_matching", RANDOM, heads(matching)),
             analysis("ablation", ZERO, heads([0.0, 0.0, 0.0, ablation])),
-            analysis("copying", COPYING, heads([0.0, 0.0, 0.0, copying])),
+            analysis("copying", COPYING, copied(copying)),
             analysis("offset_profile", "tokens = \"random\"", offsets(best_offset)),
         ];
         verdict(&analyses, &THRESHOLDS, LAST)
@@ -224,7 +235,7 @@ mod tests {
     #[test]
     fn a_head_that_does_not_copy_is_not_enough() {
         let judge = |copying| judge_copying([0.0, 0.1, 0.5, 0.8], 2.0, 1, copying).verdict;
-        assert_eq!((judge(-0.2), judge(0.2)), (Outcome::NotFound, Outcome::Found));
+        assert_eq!((judge(-0.6), judge(-0.4)), (Outcome::NotFound, Outcome::Found));
     }
 
     #[test]
@@ -241,7 +252,10 @@ mod tests {
             analysis("prefix_matching", RANDOM, two([0.9, 0.5])),
             analysis("ablation", ZERO, two([0.2, 0.0])),
             analysis("ablation", PRESERVING, two([0.0, 2.0])),
-            analysis("copying", COPYING, two([0.5, 0.5])),
+            analysis("copying", COPYING, {
+                let [scores, chance] = [two([0.5; 2]), two([-0.8; 2])].map(|mut tables| tables.remove(0));
+                vec![scores, Table { name: "chance".into(), ..chance }]
+            }),
         ];
         let verdict = verdict(&analyses, &THRESHOLDS, LAST);
         assert_eq!(verdict.induction_heads.iter().map(|h| h.head).collect::<Vec<_>>(), [1, 0]);
@@ -267,7 +281,7 @@ mod tests {
     fn without_measurements_nothing_is_claimed() {
         let matching = || analysis("prefix_matching", RANDOM, heads([0.9; 4]));
         let ablation = || analysis("ablation", ZERO, heads([3.0; 4]));
-        let copying = || analysis("copying", COPYING, heads([0.9; 4]));
+        let copying = || analysis("copying", COPYING, copied(0.9));
         let judge = |analyses: &[Analysis], last| verdict(analyses, &THRESHOLDS, last).verdict;
         assert_eq!(judge(&[], LAST), Outcome::Inconclusive);
         assert_eq!(judge(&[matching(), copying()], LAST), Outcome::Inconclusive);

@@ -28,8 +28,8 @@ pub fn criteria(thresholds: &Thresholds) -> Vec<Criterion> {
             threshold: thresholds.copying,
             unit: "from -1 to 1".into(),
             meaning:
-                "how much of what the head adds to the logits of a sample's tokens goes to the token it \
-                      attends to; 0 is a third"
+                "how far the head's copying score is above chance: how much of what it adds to the logits of a \
+                 sample's tokens goes to the token it attends to, beyond what the others get on average"
                     .into(),
         },
     ]
@@ -70,7 +70,7 @@ pub fn summary(
         ),
         (Outcome::NotFound, ..) => format!(
             "No head is an induction head: the strongest prefix matching is {strongest:.3}, and {:.2} is needed \
-             together with a rise of {:.2} nats when the head is removed and copying of {:.2}.",
+             together with a rise of {:.2} nats when the head is removed and copying {:.2} above chance.",
             thresholds.prefix_matching, thresholds.ablation, thresholds.copying,
         ),
         _ if heads.rows.is_empty() => "The model has no attention heads that were measured.".into(),
