@@ -13,10 +13,13 @@ use crate::report::escape;
 pub fn page(title: &str, runs: &[Run], groups: &[Group<'_>], figures: &[Figure]) -> String {
     let mut out = format!("# {}\n\n{}\n\n", escape::text(title), words::paragraph(runs, groups));
     out += "## Verdicts\n\n";
-    out += &table(&VERDICTS, runs.iter().map(verdict));
+    let measures = measured(runs);
+    let verdicts = headings(&["run", "verdict", "induction heads"], &measures);
+    out += &table(&verdicts, runs.iter().map(|run| verdict(run, &measures)));
     if groups.len() < runs.len() {
         out += "\nEvery configuration over its seeds, mean (least to greatest):\n\n";
-        out += &table(&GROUPS, groups.iter().map(group));
+        let spreads = headings(&["configuration", "runs", "found"], &measures);
+        out += &table(&spreads, groups.iter().map(|of| group(of, &measures)));
     }
     let rows = differing(groups);
     if !rows.is_empty() {
@@ -35,68 +38,80 @@ pub fn page(title: &str, runs: &[Run], groups: &[Group<'_>], figures: &[Figure])
     out + &table(&TIME, runs.iter().map(time))
 }
 
-const VERDICTS: [&str; 8] = [
-    "run",
-    "verdict",
-    "induction heads",
-    "formed at (tokens)",
-    "prefix matching, best head",
-    "ablation, most (nats)",
-    "in-context-learning score (nats)",
-    "held-out loss (nats)",
+/// A number of a run.
+struct Measure {
+    heading: &'static str,
+    of: fn(&Record) -> Option<f64>,
+    said: fn(f64) -> String,
+}
+
+/// What is said of every run; what no run has measured is left out.
+const MEASURES: &[Measure] = &[
+    Measure { heading: "formed at (tokens)", of: words::formed, said: count },
+    Measure {
+        heading: "prefix matching, best head",
+        of: |record| words::best(record, "prefix_matching"),
+        said: |x| decimal(x, 2),
+    },
+    Measure {
+        heading: "previous token, best head",
+        of: |record| words::best(record, "previous_token"),
+        said: |x| decimal(x, 2),
+    },
+    Measure {
+        heading: "ablation, most (nats)",
+        of: |record| words::best(record, "ablation"),
+        said: |x| decimal(x, 2),
+    },
+    Measure {
+        heading: "token identity after the first block (share of the stream's variance)",
+        of: words::identity,
+        said: |x| decimal(x, 2),
+    },
+    Measure { heading: "in-context-learning score (nats)", of: words::in_context, said: |x| decimal(x, 2) },
+    Measure { heading: "held-out loss (nats)", of: words::validation, said: |x| decimal(x, 3) },
 ];
 
-fn verdict(run: &Run) -> Vec<String> {
+/// The measures that any of the runs has.
+fn measured(runs: &[Run]) -> Vec<&'static Measure> {
+    let any = |measure: &&Measure| runs.iter().any(|run| (measure.of)(&run.record).is_some());
+    MEASURES.iter().filter(any).collect()
+}
+
+fn headings(first: &[&'static str], measures: &[&'static Measure]) -> Vec<&'static str> {
+    first.iter().copied().chain(measures.iter().map(|measure| measure.heading)).collect()
+}
+
+fn verdict(run: &Run, measures: &[&Measure]) -> Vec<String> {
     let record = &run.record;
     let verdict = record.verdict.as_ref();
     let heads = verdict.iter().flat_map(|v| &v.induction_heads);
     let heads: Vec<String> = heads.map(|h| format!("{}.{}", h.layer, h.head)).collect();
-    let number = |x: Option<f64>, decimals| x.map_or("–".into(), |x| decimal(x, decimals));
-    vec![
-        escape::text(&run.label),
-        match verdict {
-            Some(verdict) if record.is_judged() => verdict.verdict.name().replace('_', " "),
-            _ => "not finished".into(),
-        },
-        if heads.is_empty() { "–".into() } else { heads.join(", ") },
-        words::formed(record).map_or("–".into(), count),
-        number(words::best(record, "prefix_matching"), 2),
-        number(words::best(record, "ablation"), 2),
-        number(words::in_context(record), 2),
-        number(words::validation(record), 3),
-    ]
+    let judged = match verdict {
+        Some(verdict) if record.is_judged() => verdict.verdict.name().replace('_', " "),
+        _ => "not finished".into(),
+    };
+    let heads = if heads.is_empty() { "–".into() } else { heads.join(", ") };
+    let numbers = measures.iter().map(|m| (m.of)(record).map_or("–".into(), m.said));
+    [escape::text(&run.label), judged, heads].into_iter().chain(numbers).collect()
 }
 
-const GROUPS: [&str; 7] = [
-    "configuration",
-    "runs",
-    "found",
-    "formed at (tokens)",
-    "prefix matching, best head",
-    "in-context-learning score (nats)",
-    "held-out loss (nats)",
-];
-
-fn group(group: &Group<'_>) -> Vec<String> {
-    let spread = |of: &dyn Fn(&Record) -> Option<f64>, said: &dyn Fn(f64) -> String| {
-        let values: Vec<f64> = group.runs.iter().filter_map(|run| of(&run.record)).collect();
+fn group(group: &Group<'_>, measures: &[&Measure]) -> Vec<String> {
+    let spread = |measure: &&Measure| {
+        let values: Vec<f64> = group.runs.iter().filter_map(|run| (measure.of)(&run.record)).collect();
         match words::spread(&values) {
             None => "–".into(),
-            Some((lo, mean, hi)) if lo == hi => said(mean),
-            Some((lo, mean, hi)) => format!("{} ({} to {})", said(mean), said(lo), said(hi)),
+            Some((lo, mean, hi)) if lo == hi => (measure.said)(mean),
+            Some((lo, mean, hi)) => {
+                let [lo, mean, hi] = [lo, mean, hi].map(measure.said);
+                format!("{mean} ({lo} to {hi})")
+            }
         }
     };
     let found = |record: &Record| record.verdict.as_ref().is_some_and(|v| v.verdict.name() == "found");
     let found = group.runs.iter().filter(|run| found(&run.record)).count();
-    vec![
-        escape::text(&group.label),
-        group.runs.len().to_string(),
-        found.to_string(),
-        spread(&words::formed, &count),
-        spread(&|r| words::best(r, "prefix_matching"), &|x| decimal(x, 2)),
-        spread(&words::in_context, &|x| decimal(x, 2)),
-        spread(&words::validation, &|x| decimal(x, 3)),
-    ]
+    let first = [escape::text(&group.label), group.runs.len().to_string(), found.to_string()];
+    first.into_iter().chain(measures.iter().map(spread)).collect()
 }
 
 /// Keys down and configurations across, or the other way about where those are more.

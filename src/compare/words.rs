@@ -29,6 +29,14 @@ pub fn best(record: &Record, measure: &str) -> Option<f64> {
     values.into_iter().filter(|x| x.is_finite()).reduce(f64::max)
 }
 
+/// The share of the residual stream's variance that the token's identity explains after the first block, at the end.
+pub fn identity(record: &Record) -> Option<f64> {
+    let table = record.analyses.iter().find(|a| a.probe == "stream_composition")?.table("identity")?;
+    let (step, depth, share) = (table.index("step")?, table.index("depth")?, table.index("share")?);
+    let last = table.rows.last()?[step].clone();
+    table.rows.iter().find(|row| row[step] == last && row[depth].integer() == Some(1))?[share].number()
+}
+
 fn found(run: &Run) -> bool {
     run.record.verdict.as_ref().is_some_and(|v| v.verdict == Outcome::Found)
 }
