@@ -93,7 +93,7 @@ fn page(
         Axis::bars(rises.chain(level.iter().copied()), "rise of the loss on the second copy (nats a token)");
     let (left, width) = (64.0, 560.0);
     let row = BAR * shown.len() as f64 + GAP;
-    let top = 62.0 + 20.0 * (shown.len() + level.len() - 1) as f64;
+    let top = 62.0 + 20.0 * (shown.len() + level.len()) as f64;
     let bottom = top + row * bars.len() as f64;
     let x = |value: f64| left + axis.at(value) * width;
     let letters = Type::new(LETTERS);
