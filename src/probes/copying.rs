@@ -100,7 +100,7 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
         }
         scores.push((place, ratios.score()));
     }
-    Ok(vec![cx.heads_table("from -1 to 1", scores)])
+    Ok(vec![cx.heads_table("from −1 to 1", scores)])
 }
 
 /// Ratios with their weights.

@@ -13,7 +13,7 @@ pub fn two_layers(unit: &str, score: &dyn Fn(u64, [u64; 2]) -> f64) -> Table {
 /// Head 0 comes to copy.
 pub fn copying(layer: u64) -> Table {
     let score = |s, h| -0.85 + (h == 0) as u64 as f64 * 1.7 * rise(s) + 0.05 * noise(s + h);
-    heads("from -1 to 1", score, layer)
+    heads("from −1 to 1", score, layer)
 }
 
 /// Head 0 comes to copy: its eigenvalues go to the right.
@@ -34,7 +34,7 @@ pub fn ov_eigenvalues(layer: u64) -> Analysis {
             }
         }
     }
-    analysis("ov_eigenvalues", "ov_eigenvalues", "", vec![heads("positivity", score, layer), table])
+    analysis("ov_eigenvalues", "ov_eigenvalues", "", vec![heads("Σ Re λ / Σ |λ|", score, layer), table])
 }
 
 /// The keys of head 1.0 come to read what head 0.1 writes.
