@@ -4,6 +4,7 @@
 mod common;
 
 use dfdx::prelude::Cpu;
+use indhead::dataset::Bigrams;
 use indhead::model::{Backend, Model, checkpoint};
 use indhead::plan::Plan;
 use indhead::probes::{Context, KINDS, Material};
@@ -16,20 +17,27 @@ use std::path::{Path, PathBuf};
 const TOLERANCE: f64 = 1e-3;
 
 /// Shows a model the sequences that TransformerLens was shown.
-struct Shown(Vec<Vec<usize>>, Tokenizer);
+struct Shown {
+    sequences: Vec<Vec<usize>>,
+    tokenizer: Tokenizer,
+    bigrams: Bigrams,
+}
 
 impl Material for Shown {
     fn validation(&self, _: usize) -> Vec<Vec<usize>> {
         Vec::new()
     }
     fn passages(&self, _: &mut random::Stream, count: usize, length: usize) -> Vec<Vec<usize>> {
-        self.0.iter().take(count).map(|s| s[1..=length].to_vec()).collect()
+        self.sequences.iter().take(count).map(|s| s[1..=length].to_vec()).collect()
     }
     fn frequencies(&self) -> &[u64] {
         &[]
     }
+    fn bigrams(&self) -> &Bigrams {
+        &self.bigrams
+    }
     fn tokenizer(&self) -> &Tokenizer {
-        &self.1
+        &self.tokenizer
     }
 }
 
@@ -57,7 +65,11 @@ impl Reference {
         let sequences = self.said["sequences"].as_array().unwrap().iter();
         let token = |t: &Value| t.as_u64().unwrap() as usize;
         let sequences = sequences.map(|s| s.as_array().unwrap().iter().map(token).collect());
-        let material = Shown(sequences.collect(), Tokenizer::from_keys(&self.plan.tokenizer).unwrap());
+        let material = Shown {
+            sequences: sequences.collect(),
+            tokenizer: Tokenizer::from_keys(&self.plan.tokenizer).unwrap(),
+            bigrams: Bigrams::count(0, []),
+        };
         let context = Context {
             subject: &self.model,
             material: &material,

@@ -52,9 +52,7 @@ fn gallery() -> (String, Vec<Figure>) {
     record.analyses.push(probes::analysis("smear", "smear", "", current));
     let tokens: Vec<&str> = fixture::TEXT.split('/').collect();
     record.analyses.extend(losses::all(&tokens));
-    record.analyses.push(probes::analysis("copying", "copying", "", vec![circuits::copying(1)]));
-    record.analyses.push(circuits::ov_eigenvalues(1));
-    record.analyses.push(circuits::composition());
+    record.analyses.extend(circuits::all(1));
     let layers = circuits::two_layers(probes::SHARE, &|s, [l, h]| {
         0.03 + 0.7 * (l == 1) as u64 as f64 * (1.0 - 0.4 * h as f64) * probes::rise(s)
             + 0.02 * probes::noise(s + h)

@@ -2,6 +2,9 @@
 
 #[path = "report/check.rs"]
 mod check;
+#[path = "report/circuits.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod circuits;
 #[path = "report/fixture.rs"]
 mod fixture;
 #[path = "report/losses.rs"]
@@ -79,11 +82,13 @@ fn equal_runs_differ_only_in_the_last_section() {
 }
 
 #[test]
-fn a_missing_column_costs_one_kind_of_figure_and_is_said() {
+fn a_missing_column_costs_the_figures_that_read_it_and_is_said() {
     let mut record = record(Fate::Formed);
     tables(&mut record)[0].columns[4].name = "points".into();
     let rendered = rendered(&record);
-    assert_eq!(rendered.warnings, ["no figure `prefix_matching`: the table `heads` has no column `score`"]);
+    let lost = ["prefix_matching", "prefix_matching_map"];
+    let said = lost.map(|kind| format!("no figure `{kind}`: the table `heads` has no column `score`"));
+    assert_eq!(rendered.warnings, said);
     assert!(rendered.markdown.contains("The figure prefix_matching could not be drawn"));
     assert!(rendered.figures.iter().any(|(file, _)| file == "ablation.svg"));
 }

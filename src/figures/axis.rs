@@ -93,7 +93,7 @@ impl Axis {
     pub fn log_tokens(values: impl IntoIterator<Item = f64>, hi: f64) -> Self {
         let trained = values.into_iter().filter(|&n| n >= 1.0);
         let (unit, last) = range(trained).map_or((1.0, hi), |(first, last)| (first, last.max(hi)));
-        let title = "training tokens (log scale)".to_string();
+        let title = format!("training tokens n, spread as log(1 + n / {})", text::count(unit));
         Axis { title, lo: 0.0, hi: last.max(10.0 * unit), scale: Scale::Shifted(unit) }
     }
 
@@ -121,6 +121,17 @@ impl Axis {
             }
         };
         if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
+    }
+
+    /// The value at a place, 0 at the axis's beginning and 1 at its end.
+    pub fn value(&self, place: f64) -> f64 {
+        match self.scale {
+            Scale::Linear | Scale::Whole => self.lo + place * (self.hi - self.lo),
+            Scale::Shifted(unit) => {
+                let spread = |x: f64| (x.max(0.0) / unit).ln_1p();
+                unit * (spread(self.lo) + place * (spread(self.hi) - spread(self.lo))).exp_m1()
+            }
+        }
     }
 
     /// The ticks of an axis of that length, labels at least `apart` pixels from each other.
@@ -221,6 +232,19 @@ mod tests {
         let said: Vec<_> = said.into_iter().filter_map(|t| t.label).collect();
         assert_eq!(said, ["0", "0.1 M", "0.2 M", "0.5 M", "1 M", "2 M", "5 M"]);
         assert_eq!((axis.at(0.0), axis.at(6e6), axis.at(1e12)), (0.0, 1.0, 1.0));
+    }
+
+    #[test]
+    fn a_value_is_found_again_where_it_lies() {
+        let axes = [Axis::exactly(-2.0, 3.0, ""), Axis::tokens([6e6]), Axis::positions([1.0, 127.0], "")];
+        for axis in axes {
+            assert!(
+                (axis.value(0.0) - axis.lo).abs() < 1e-9 && (axis.value(1.0) / axis.hi - 1.0).abs() < 1e-9
+            );
+            for place in [0.1, 0.5, 0.9] {
+                assert!((axis.at(axis.value(place)) - place).abs() < 1e-9, "{axis:?}");
+            }
+        }
     }
 
     #[test]

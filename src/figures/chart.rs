@@ -129,6 +129,12 @@ pub fn heading(canvas: &mut Canvas, title: &str) {
     canvas.text(14.0, 22.0, &text::shorten(title, 84), style);
 }
 
+/// The width of a page that its title fits on.
+pub fn title_width(title: &str) -> f64 {
+    // Bold letters are wider than others.
+    1.12 * text::width(&text::shorten(title, 84), 15.0) + 28.0
+}
+
 /// The marks that need explaining, each once, in rows, with where each begins.
 fn key_rows<'a>(marks: &[&'a Mark]) -> Vec<Vec<(f64, &'a Mark)>> {
     let mut rows: Vec<Vec<(f64, &Mark)>> = Vec::new();

@@ -58,6 +58,16 @@ pub fn signed(share: f64) -> Option<Colour> {
     Some(if share < 0.0 { Colour(b, g, r) } else { Colour(r, g, b) })
 }
 
+/// Letters that can be read on a colour: of ink and paper what has the higher contrast (WCAG 2).
+pub fn letters_on(Colour(r, g, b): Colour) -> Colour {
+    let linear = |x: u8| {
+        let x = f64::from(x) / 255.0;
+        if x <= 0.04045 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) }
+    };
+    let luminance = 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    if luminance > 0.21 { INK } else { PAPER }
+}
+
 /// Seventeen even steps of lightness.
 const AMOUNTS: [Colour; 17] = [
     Colour(0xff, 0xff, 0xff),

@@ -89,10 +89,10 @@ fn page(analysis: &Analysis, table: &Table) -> Result<Option<Figure>, FigureErro
                 let found = scores.iter().find(|s| (s.0, s.1) == (*row, *column));
                 let value = found.map_or(f64::NAN, |s| s.2);
                 let (x, y) = (left + cell * c as f64, TOP + cell * r as f64);
-                canvas.rect(x, y, cell, cell, shade(&amounts, value).unwrap_or(colour::VOID));
+                let shade = shade(&amounts, value).unwrap_or(colour::VOID);
+                canvas.rect(x, y, cell, cell, shade);
                 if cell >= 36.0 && value.is_finite() {
-                    let ink = if value > 0.5 * amounts.hi { colour::PAPER } else { colour::INK };
-                    let style = letters.anchor(Anchor::Middle).colour(ink);
+                    let style = letters.anchor(Anchor::Middle).colour(colour::letters_on(shade));
                     canvas.text(x + cell / 2.0, y + cell / 2.0, &text::decimal(value, 2), style);
                 }
             }

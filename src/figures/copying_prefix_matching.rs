@@ -5,7 +5,7 @@ use super::canvas::{Canvas, Type};
 use super::chart::{Chart, LETTERS, Mark, heading};
 use super::plot::Plot;
 use super::prefix_matching::on_passages;
-use super::{Figure, FigureError, FigureKind, colour, file_stem, heads, tables, text};
+use super::{Figure, FigureError, FigureKind, colour, file_stem, heads, labels, tables};
 use crate::record::{Analysis, Record};
 
 /// Where every head stands at the last checkpoint.
@@ -51,8 +51,10 @@ fn page(record: &Record, matching: &Analysis, copying: &Analysis) -> Result<Opti
         }
         _ => None,
     });
-    let level = tables::threshold(record, &["copying"])
-        .unwrap_or_else(|| Mark::Level(0.0, "copying 0: a third of the raise".into()));
+    let level = match tables::threshold(record, &["copying"]) {
+        Some(Mark::Level(value, key)) => Mark::Level(value, key.replace("threshold", "threshold, copying")),
+        _ => Mark::Level(0.0, "copying 0: a third of the raise".into()),
+    };
     let chart = Chart {
         x: Axis::share(dots.iter().map(|dot| dot.1), "prefix matching (share of attention)"),
         y: Axis::exactly(-1.0, 1.0, "copying (from −1 to 1)"),
@@ -67,6 +69,8 @@ fn page(record: &Record, matching: &Analysis, copying: &Analysis) -> Result<Opti
     keys(&mut canvas, &chart.marks);
     plot.draw(&mut canvas, &chart);
     let colours = heads::Colours::of(record);
+    // Names may stand beside the plot, but not among its ticks.
+    let frame = [plot.left, plot.top - 8.0, plot.width + 50.0, plot.height + 8.0];
     let mut taken: Vec<[f64; 4]> = Vec::new();
     for &(head, x, y) in &dots {
         let (x, y) = plot.place(&chart, x, y);
@@ -76,8 +80,7 @@ fn page(record: &Record, matching: &Analysis, copying: &Analysis) -> Result<Opti
     for &(head, x, y) in dots.iter().filter(|d| dots.len() <= NAMED || colours.get(d.0).is_some()) {
         let (x, y) = plot.place(&chart, x, y);
         let name = heads::name(head);
-        let size = text::width(&name, LETTERS);
-        let spot = free(x, y, size, &taken);
+        let spot = labels::spot([x, y], &name, frame, &taken).unwrap_or([x + 8.0, y - 7.0, 0.0, 14.0]);
         canvas.text(spot[0], spot[1] + spot[3] / 2.0, &name, Type::new(LETTERS));
         taken.push(spot);
     }
@@ -101,20 +104,4 @@ fn keys(canvas: &mut Canvas, marks: &[Mark]) {
             }
         }
     }
-}
-
-/// A place for a name beside its dot that covers nothing, if there is one.
-fn free(x: f64, y: f64, width: f64, taken: &[[f64; 4]]) -> [f64; 4] {
-    let height = LETTERS + 2.0;
-    let right = [x + 8.0, y - height / 2.0, width, height];
-    let places = (0..6).flat_map(|step| {
-        let away = f64::from(step) * 7.0;
-        let (above, below) = (y - height / 2.0 - away, y - height / 2.0 + away);
-        [[x + 8.0, above], [x - 8.0 - width, above], [x + 8.0, below], [x - 8.0 - width, below]]
-    });
-    let apart = |a: &[f64; 4], b: &[f64; 4]| {
-        a[0] + a[2] <= b[0] || b[0] + b[2] <= a[0] || a[1] + a[3] <= b[1] || b[1] + b[3] <= a[1]
-    };
-    let mut boxes = places.map(|[x, y]| [x, y, width, height]);
-    boxes.find(|spot| taken.iter().all(|other| apart(spot, other))).unwrap_or(right)
 }

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Colour, Type};
-use super::chart::{LETTERS, heading};
+use super::chart::{LETTERS, heading, title_width};
 use super::{FigureError, colour, text};
 
 /// The room a colour scale takes beside a map.
@@ -36,7 +36,7 @@ pub fn scale_of(
     for i in 0..steps {
         let share = (f64::from(i) + 0.5) / f64::from(steps);
         let top = y + height * (1.0 - f64::from(i + 1) / f64::from(steps));
-        let colour = colours(axis.lo + share * (axis.hi - axis.lo)).unwrap_or(colour::VOID);
+        let colour = colours(axis.value(share)).unwrap_or(colour::VOID);
         canvas.rect(x, top, 14.0, height / f64::from(steps), colour);
     }
     canvas.outline([x, y, 14.0, height], 1.0, colour::GREY);
@@ -78,7 +78,7 @@ impl Map {
         let width = w * self.columns.len() as f64;
         let height = h * self.rows.len() as f64;
         let bar = height.max(90.0);
-        let page = (left + width + 36.0 + SCALE_WIDTH).max(text::width(title, 15.0) + 28.0);
+        let page = (left + width + 36.0 + SCALE_WIDTH).max(title_width(title));
         let page = page.max(left + width + 60.0 + text::width(&self.amounts.title, LETTERS));
         let mut canvas = Canvas::new(page, top + bar + 22.0);
         heading(&mut canvas, title);
@@ -96,12 +96,10 @@ impl Map {
             canvas.text(left - 10.0, y + h / 2.0, name, letters.anchor(Anchor::End));
             for (j, &value) in values.iter().enumerate() {
                 let x = left + w * j as f64;
-                let shade = shade(&self.amounts, value);
-                canvas.rect(x, y, w, h, shade.unwrap_or(colour::VOID));
+                let shade = shade(&self.amounts, value).unwrap_or(colour::VOID);
+                canvas.rect(x, y, w, h, shade);
                 if self.numbers {
-                    let pale = self.amounts.at(value) < 0.5;
-                    let ink = if pale { colour::INK } else { colour::PAPER };
-                    let style = letters.anchor(Anchor::Middle).colour(ink);
+                    let style = letters.anchor(Anchor::Middle).colour(colour::letters_on(shade));
                     canvas.text(x + w / 2.0, y + h / 2.0, &text::decimal(value, 2), style);
                 }
             }

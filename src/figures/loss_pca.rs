@@ -4,7 +4,7 @@ use super::axis::{Axis, drawable, range};
 use super::canvas::{Canvas, Type};
 use super::chart::{Chart, LETTERS, Series, heading};
 use super::plot::Plot;
-use super::{Figure, FigureError, FigureKind, colour, file_stem, heat, tables, text};
+use super::{Figure, FigureError, FigureKind, colour, file_stem, heat, labels, tables, text};
 use crate::record::{Analysis, Record};
 
 /// The path through the space of losses.
@@ -74,18 +74,29 @@ fn page(record: &Record, analysis: &Analysis, rows: &[[f64; 3]], title: &str) ->
         canvas.dot(x, y, 4.8, colour::GREY);
         canvas.dot(x, y, 4.0, heat::shade(&amounts, row[0]).unwrap_or(colour::VOID));
     }
-    // Names where there is room for one: the ends and the phase change first.
+    // Names where they cover neither dots nor the path: the ends and the phase change first.
+    let places: Vec<(f64, f64)> = rows.iter().map(place).collect();
+    let mut taken: Vec<[f64; 4]> = places.iter().map(|(x, y)| [x - 7.0, y - 7.0, 14.0, 14.0]).collect();
+    for ends in places.windows(2) {
+        let ((a, b), (c, d)) = (ends[0], ends[1]);
+        let along = (1..32).map(|i| f64::from(i) / 32.0);
+        taken.extend(along.map(|t| [a + t * (c - a) - 1.0, b + t * (d - b) - 1.0, 2.0, 2.0]));
+    }
+    let frame = [plot.left, plot.top - 8.0, plot.width + 24.0, plot.height + 8.0];
+    let first = || [rows.first(), rows.last()].into_iter().flatten();
+    let around = || rows.iter().filter(|row| ends.contains(&row[0]));
     let mut named: Vec<(f64, f64)> = Vec::new();
-    let first = [rows.first(), rows.last()].into_iter().flatten();
-    let around = rows.iter().filter(|row| ends.contains(&row[0]));
-    for row in first.chain(around).chain(rows) {
-        let (x, y) = place(row);
-        if named.iter().all(|(a, b)| (x - a).abs() > 64.0 || (y - b).abs() > 24.0) {
+    for (row, roomy) in
+        first().chain(around()).map(|row| (row, 1.0)).chain(rows.iter().map(|row| (row, 48.0)))
+    {
+        let ((x, y), name) = (place(row), text::count(row[0]));
+        if named.iter().any(|(a, b)| (x - a).hypot(y - b) < roomy) {
+            continue;
+        }
+        if let Some(spot) = labels::spot([x, y], &name, frame, &taken) {
+            canvas.text(spot[0], spot[1] + spot[3] / 2.0, &name, Type::new(LETTERS));
+            taken.push(spot);
             named.push((x, y));
-            let up = if y - plot.top > 20.0 { -16.0 } else { 16.0 };
-            let middle = Type::new(LETTERS).anchor(super::canvas::Anchor::Middle);
-            let x = x.clamp(plot.left + 24.0, plot.left + plot.width);
-            canvas.text(x, y + up, &text::count(row[0]), middle);
         }
     }
     heat::scale(&mut canvas, scale, plot.top, plot.height, &amounts);

@@ -11,6 +11,7 @@ pub mod canvas;
 pub mod chart;
 pub mod colour;
 pub mod heat;
+pub mod labels;
 pub mod plot;
 pub mod tables;
 pub mod text;

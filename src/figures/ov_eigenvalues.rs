@@ -1,7 +1,7 @@
 //! Eigenvalues of heads' OV circuits: their positivity through training, and where they lie at the end.
 
 use super::canvas::{Anchor, Canvas, Type};
-use super::chart::{LETTERS, heading};
+use super::chart::{LETTERS, heading, title_width};
 use super::heads::{self, Head};
 use super::{Figure, FigureError, FigureKind, colour, file_stem, tables, text};
 use crate::record::{Analysis, Record};
@@ -60,7 +60,7 @@ fn plane(record: &Record, analysis: &Analysis) -> Result<Option<Figure>, FigureE
         false => "Eigenvalues of the OV circuit of every head".to_string(),
     };
     let (across, down) = (panels.len().min(ACROSS), panels.len().div_ceil(ACROSS));
-    let page = (LEFT + (SIDE + 46.0) * across as f64).max(text::width(&title, 15.0) + 28.0);
+    let page = (LEFT + (SIDE + 46.0) * across as f64).max(title_width(&title));
     let mut canvas = Canvas::new(page, TOP + (SIDE + 62.0) * down as f64);
     heading(&mut canvas, &title);
     canvas.text(14.0, 46.0, "Im λ / max |λ|", Type::new(LETTERS).colour(colour::GREY));

@@ -72,7 +72,7 @@ impl Change {
         let changes = self.boxes.iter().map(|(_, change)| change.abs());
         let most = range(changes).map_or(1.0, |(_, most)| most.max(0.01));
         let most = Axis::around([0.0, most], "").hi;
-        let axis = Axis::exactly(-most, most, "nats");
+        let axis = Axis::exactly(-most, most, "change (nats)");
         let face = Type { mono: true, ..Type::new(LETTERS) };
         let (top, size) = (56.0, 20.0);
         let mut placed = Vec::new();
@@ -95,10 +95,10 @@ impl Change {
         heading(&mut canvas, title);
         for (x, y, width, label, change) in placed {
             let fill = if super::axis::drawable(change) { colour::signed(-change / most) } else { None };
-            canvas.rect(x, y, width, size, fill.unwrap_or(colour::VOID));
+            let fill = fill.unwrap_or(colour::VOID);
+            canvas.rect(x, y, width, size, fill);
             canvas.outline([x, y, width, size], 0.6, colour::PALE);
-            let ink = if change.abs() > 0.7 * most { colour::PAPER } else { colour::INK };
-            let style = face.anchor(Anchor::Middle).colour(ink);
+            let style = face.anchor(Anchor::Middle).colour(colour::letters_on(fill));
             canvas.text(x + width / 2.0, y + size / 2.0, &label, style);
         }
         // What fell is blue.

@@ -27,7 +27,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
     let Some(change) = tables::phase_change(record) else { return Ok(figures) };
     for analysis in record.analyses.iter().filter(|a| a.probe == "in_context_learning") {
         let Some(table) = analysis.table("scores") else { continue };
-        let title = "When the phase change comes".to_string();
+        let title = "When the phase change comes, and when published ones did".to_string();
         let score = tables::curve(table, "tokens", "score")?;
         let published = [colour::LINES[5], colour::LINES[2]].into_iter().zip(PUBLISHED);
         let published = published.map(|(colour, (from, to, key))| Mark::Shade(from, to, key.into(), colour));
@@ -37,7 +37,7 @@ fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
                 score.iter().map(|p| p.1).chain([0.0]),
                 "late loss minus early loss (nats a token)",
             ),
-            series: vec![Series::measured("this run", colour::INK, score)],
+            series: vec![Series { label: None, ..Series::measured("", colour::INK, score) }],
             marks: [change.clone()].into_iter().chain(published).collect(),
             height: 220.0,
         };

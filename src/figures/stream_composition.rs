@@ -1,7 +1,7 @@
 //! Whether the current token can still be read in the residual stream, and what the stream is made of.
 
 use super::axis::{Axis, drawable};
-use super::canvas::{Anchor, Canvas, Type};
+use super::canvas::{Anchor, Canvas, Colour, Type};
 use super::chart::{Chart, LETTERS, Series, heading};
 use super::{Figure, FigureError, FigureKind, chart, colour, file_stem, tables, text};
 use crate::record::{Record, Table};
@@ -45,6 +45,28 @@ fn sources(table: &Table) -> Vec<String> {
     table.distinct("source").iter().filter_map(|c| c.text()).map(str::to_string).collect()
 }
 
+/// The colour of a source, and of the stream once it was added.
+fn tone(source: usize) -> Colour {
+    colour::LINES[source % colour::LINES.len()]
+}
+
+/// The sources in rows, with where each begins.
+fn key_rows(sources: &[String], page: f64) -> Vec<Vec<(f64, usize)>> {
+    let (mut rows, mut x) = (vec![Vec::new()], 14.0);
+    for (i, source) in sources.iter().enumerate() {
+        let width = text::width(&text::shorten(source, 24), LETTERS) + 40.0;
+        if x + width > page && x > 14.0 {
+            rows.push(Vec::new());
+            x = 14.0;
+        }
+        if let Some(row) = rows.last_mut() {
+            row.push((x, i));
+        }
+        x += width;
+    }
+    rows
+}
+
 /// A place in the stream by what was added last before it.
 fn place(depth: usize, sources: &[String]) -> String {
     let blocks: Vec<&String> = sources.iter().filter(|s| s.starts_with("block")).collect();
@@ -68,7 +90,10 @@ fn identity(
     let series =
         lines.into_iter().filter(|(group, _)| (0..64).contains(&group[0])).map(|([depth], points)| {
             let depth = depth as usize;
-            Series::measured(&place(depth, sources), colour::LINES[depth % colour::LINES.len()], points)
+            // Inputs come before the blocks.
+            let inputs = sources.iter().filter(|s| !s.starts_with("block")).count();
+            let last = if depth == 0 { 0 } else { inputs.max(1) - 1 + depth };
+            Series::measured(&place(depth, sources), tone(last), points)
         });
     let series: Vec<Series> = series.collect();
     let chart = Chart {
@@ -126,18 +151,19 @@ fn page(bars: &[Bar], sources: &[String], title: &str) -> Result<String, FigureE
     let axis = Axis::share([least, most], "share of the stream's variance");
     let letters = Type::new(LETTERS);
     let widest = bars.iter().map(|bar| text::width(&bar.label, LETTERS)).fold(0.0, f64::max);
-    let (left, top, width, row) = (widest + 24.0, 82.0, 400.0, 26.0);
+    let (left, width, row) = (widest + 24.0, 400.0, 26.0);
     let height = row * bars.len() as f64;
     let page = (left + width + 40.0).max(560.0);
+    let keys = key_rows(sources, page);
+    let top = 52.0 + 20.0 * keys.len() as f64;
     let mut canvas = Canvas::new(page, top + height + 50.0);
     heading(&mut canvas, title);
-    let tone = |source: usize| colour::LINES[source % colour::LINES.len()];
-    let mut x = 14.0;
-    for (i, source) in sources.iter().enumerate() {
-        let name = text::shorten(source, 24);
-        canvas.rect(x, 40.0, 16.0, 12.0, tone(i));
-        canvas.text(x + 22.0, 46.0, &name, letters);
-        x += text::width(&name, LETTERS) + 40.0;
+    for (i, row) in keys.iter().enumerate() {
+        let y = 46.0 + 20.0 * i as f64;
+        for &(x, source) in row {
+            canvas.rect(x, y - 6.0, 16.0, 12.0, tone(source));
+            canvas.text(x + 22.0, y, &text::shorten(&sources[source], 24), letters);
+        }
     }
     let across = |share: f64| left + width * axis.at(share);
     for tick in axis.ticks(width, 60.0) {
@@ -157,7 +183,7 @@ fn page(bars: &[Bar], sources: &[String], title: &str) -> Result<String, FigureE
             canvas.rect(a.min(b), y + 4.0, (a - b).abs(), row - 8.0, tone(source));
             let label = text::decimal(share, 2);
             if (a - b).abs() > text::width(&label, 11.0) + 4.0 {
-                let style = Type::new(11.0).anchor(Anchor::Middle).colour(colour::PAPER);
+                let style = Type::new(11.0).anchor(Anchor::Middle).colour(colour::letters_on(tone(source)));
                 canvas.text((a + b) / 2.0, y + row / 2.0, &label, Type { bold: true, ..style });
             }
         }

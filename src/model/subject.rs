@@ -43,6 +43,7 @@ pub trait Subject {
     /// # Errors
     /// If the device fails.
     fn streams(&self, sequences: &[Vec<usize>]) -> Result<Streams>;
+
     /// The values of heads over sequences of one length, before attention mixes them.
     ///
     /// # Errors

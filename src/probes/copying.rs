@@ -107,7 +107,7 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
     Ok(vec![cx.heads_table(UNIT, scores), chance])
 }
 
-const UNIT: &str = "from -1 to 1";
+const UNIT: &str = "from −1 to 1";
 
 /// The ratios of one result or a part of it, 0…0.5.
 struct Ratio {

@@ -50,7 +50,7 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
         }
         scores.push(((head.layer, head.head), positivity(&found.unwrap_or_default())));
     }
-    Ok(vec![cx.heads_table("positivity", scores), table])
+    Ok(vec![cx.heads_table("Σ Re λ / Σ |λ|", scores), table])
 }
 
 /// `Σ Re λ / Σ |λ|`, from -1 to 1; `NaN` where nothing is there or all is zero.

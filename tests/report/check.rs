@@ -13,7 +13,7 @@ pub fn well_formed(svg: &str) {
     for rest in svg.split('&').skip(1) {
         assert!(entities.iter().any(|e| rest.starts_with(e)), "&{}", rest.split_at(8.min(rest.len())).0);
     }
-    let known = ["svg", "title", "style", "rect", "text", "polyline", "circle"];
+    let known = ["svg", "title", "style", "rect", "text", "polyline", "polygon", "circle"];
     let mut open: Vec<&str> = Vec::new();
     for tag in svg.split('<').skip(1).filter(|tag| !tag.starts_with("!--")) {
         let (tag, _) = tag.split_once('>').expect("a tag ends");

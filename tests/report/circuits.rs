@@ -3,6 +3,11 @@
 use crate::probes::{STEPS, analysis, heads, noise, rise};
 use indhead::record::{Analysis, Cell, Table};
 
+/// One analysis of each.
+pub fn all(layer: u64) -> Vec<Analysis> {
+    vec![analysis("copying", "copying", "", vec![copying(layer)]), ov_eigenvalues(layer), composition()]
+}
+
 /// Scores of the heads of layers 0 and 1, two each.
 pub fn two_layers(unit: &str, score: &dyn Fn(u64, [u64; 2]) -> f64) -> Table {
     let mut table = heads(unit, |s, h| score(s, [0, h]), 0);
@@ -11,13 +16,13 @@ pub fn two_layers(unit: &str, score: &dyn Fn(u64, [u64; 2]) -> f64) -> Table {
 }
 
 /// Head 0 comes to copy.
-pub fn copying(layer: u64) -> Table {
+fn copying(layer: u64) -> Table {
     let score = |s, h| -0.85 + (h == 0) as u64 as f64 * 1.7 * rise(s) + 0.05 * noise(s + h);
-    heads("from -1 to 1", score, layer)
+    heads("from −1 to 1", score, layer)
 }
 
 /// Head 0 comes to copy: its eigenvalues go to the right.
-pub fn ov_eigenvalues(layer: u64) -> Analysis {
+fn ov_eigenvalues(layer: u64) -> Analysis {
     let score = |s, h| (h == 0) as u64 as f64 * 0.9 * rise(s) - 0.1 + 0.1 * noise(s + h);
     let columns =
         [("step", ""), ("tokens", "tokens"), ("layer", ""), ("head", ""), ("re", "logits"), ("im", "logits")];
@@ -34,11 +39,11 @@ pub fn ov_eigenvalues(layer: u64) -> Analysis {
             }
         }
     }
-    analysis("ov_eigenvalues", "ov_eigenvalues", "", vec![heads("positivity", score, layer), table])
+    analysis("ov_eigenvalues", "ov_eigenvalues", "", vec![heads("Σ Re λ / Σ |λ|", score, layer), table])
 }
 
 /// The keys of head 1.0 come to read what head 0.1 writes.
-pub fn composition() -> Analysis {
+fn composition() -> Analysis {
     let columns = [
         ("step", ""),
         ("tokens", "tokens"),

@@ -4,7 +4,7 @@
 use super::check::{outside_code, well_formed};
 use super::fixture::{Fate, record};
 use super::probes::attention_map;
-use super::{losses, rendered, tables};
+use super::{circuits, losses, rendered, tables};
 use indhead::record::{Cell, Table};
 
 const HOSTILE: &str = "<script>alert(1)</script>|`[a](javascript:b)\n\n# x\n```\n&amp;\u{202e}\u{0}\"'~~-->";
@@ -33,6 +33,7 @@ fn no_table_is_too_strange() {
         for (name, change) in changes {
             let mut record = record(fate);
             record.analyses.extend(losses::all(&["a", " b", "\n", "a", " b"]));
+            record.analyses.extend(circuits::all(1));
             tables(&mut record).into_iter().for_each(change);
             let rendered = rendered(&record);
             assert_eq!(rendered.warnings, Vec::<String>::new(), "{name}");
@@ -47,6 +48,7 @@ fn no_verdict_is_too_strange() {
     for threshold in [f64::NAN, f64::INFINITY, f64::MAX, -1e9, 0.0] {
         let mut record = record(Fate::Control);
         record.analyses.extend(losses::all(&["a", " b", "\n", "a", " b"]));
+        record.analyses.extend(circuits::all(0));
         let verdict = record.verdict.as_mut().unwrap();
         verdict.criteria.iter_mut().for_each(|c| c.threshold = threshold);
         let change = verdict.phase_change.as_mut().unwrap();

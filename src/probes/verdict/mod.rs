@@ -129,8 +129,8 @@ const HEAD_COLUMNS: &[(&str, &str)] = &[
     ("prefix_matching", "share of attention"),
     ("prefix_matching_passages", "share of attention"),
     ("previous_token", "share of attention"),
-    ("copying", "from -1 to 1"),
-    ("copying_chance", "from -1 to 1"),
+    ("copying", "from −1 to 1"),
+    ("copying_chance", "from −1 to 1"),
     ("ablation", "nats"),
     ("ablation_pattern_preserving", "nats"),
 ];

@@ -26,7 +26,7 @@ pub fn criteria(thresholds: &Thresholds) -> Vec<Criterion> {
         Criterion {
             measure: "copying".into(),
             threshold: thresholds.copying,
-            unit: "from -1 to 1".into(),
+            unit: "from −1 to 1".into(),
             meaning:
                 "how far the head's copying score is above chance: how much of what it adds to the logits of a \
                  sample's tokens goes to the token it attends to, beyond what the others get on average"
