@@ -43,13 +43,24 @@ pub fn unit(rng: &mut Stream) -> f64 {
 pub fn normals(rng: &mut Stream, n: usize) -> Vec<f32> {
     let mut out = Vec::with_capacity(n + 1);
     while out.len() < n {
-        let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
-        let angle = std::f64::consts::TAU * unit(rng);
+        let (radius, angle) = polar(rng);
         out.push((radius * angle.cos()) as f32);
         out.push((radius * angle.sin()) as f32);
     }
     out.truncate(n);
     out
+}
+
+/// A standard normal in double precision.
+pub fn normal(rng: &mut Stream) -> f64 {
+    let (radius, angle) = polar(rng);
+    radius * angle.cos()
+}
+
+/// Two independent standard normals in polar coordinates.
+fn polar(rng: &mut Stream) -> (f64, f64) {
+    let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
+    (radius, std::f64::consts::TAU * unit(rng))
 }
 
 /// Puts a slice into random order (Fisher and Yates).

@@ -211,6 +211,47 @@ fn random_repeats_have_random_periods_and_no_start_token() {
 }
 
 #[test]
+fn sequences_are_the_same_in_whatever_order_they_are_asked_for() {
+    let bench = Bench::new();
+    let datasets = [
+        "kind = \"repeated_random\"",
+        "kind = \"markov\"",
+        "kind = \"bigram_triggers\"",
+        "kind = \"bigram_triggers\"\ntrigger_tokens = \"random\"\noutputs = \"bigram\"",
+    ];
+    for dataset in datasets {
+        let plan = bench.plan(dataset, "kind = \"ids\"\nd_vocab = 12");
+        let [a, b] = [&plan, &plan].map(|plan| bench.open(plan).0.unwrap());
+        let ordered: Vec<Vec<usize>> = (0..4).map(|step| a.batch(step)).collect();
+        let held_out = a.validation(5);
+        assert_eq!(b.validation(3), held_out[..3], "{dataset}");
+        for step in [2, 0, 3, 1] {
+            assert_eq!(b.batch(step as u64), ordered[step], "{dataset}");
+        }
+        assert_eq!((b.bigrams(), b.frequencies()), (a.bigrams(), a.frequencies()), "{dataset}");
+        assert!(ordered.windows(2).all(|two| two[0] != two[1]), "{dataset}");
+        let all: Vec<usize> = ordered.concat().into_iter().chain(held_out.concat()).collect();
+        assert!(all.iter().all(|token| (1..12).contains(token)), "{dataset}");
+        let other = bench.open(&Plan { seed: 6, ..plan }).0.unwrap();
+        assert_ne!(other.batch(0), ordered[0], "{dataset}");
+    }
+}
+
+#[test]
+fn the_frequencies_of_bigrams_with_triggers_are_those_of_their_sequences() {
+    let bench = Bench::new();
+    let plan = bench.plan("kind = \"bigram_triggers\"", "kind = \"ids\"\nd_vocab = 20");
+    let dataset = bench.open(&plan).0.unwrap();
+    let mut counts = [0.0; 20];
+    (0..2000).for_each(|step| dataset.batch(step).into_iter().for_each(|token| counts[token] += 1.0));
+    let (total, all) = (counts.iter().sum::<f64>(), dataset.frequencies().iter().sum::<u64>() as f64);
+    for (count, frequency) in counts.iter().zip(dataset.frequencies()) {
+        assert!((count / total - *frequency as f64 / all).abs() < 0.01, "{counts:?}");
+    }
+    assert_eq!(dataset.frequencies()[0], 0, "no start token");
+}
+
+#[test]
 fn repeat_shares_are_shares_of_the_sequences() {
     let bench = Bench::new();
     (0..400).for_each(|i| bench.write(&format!("{i}.txt"), prose(i)));

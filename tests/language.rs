@@ -58,9 +58,14 @@ fn around(registry: &str, kind: &Kind) -> String {
         true => format!("{header}\n{}\n", kind.example),
         false => format!("{header}\n{usual}\n"),
     };
-    let ids = kind.name == "ids" || (registry == "dataset" && !kind.is(Trait::ReadsText));
+    let ids =
+        ["ids", "bayes_bigram"].contains(&kind.name) || (registry == "dataset" && !kind.is(Trait::ReadsText));
     let tokenizer = if ids { "kind = \"ids\"\nd_vocab = 40" } else { "kind = \"bytes\"" };
-    let dataset = if ids { "kind = \"repeated_random\"" } else { "kind = \"stories\"" };
+    let dataset = match kind.name {
+        "bayes_bigram" => "kind = \"markov\"",
+        _ if ids => "kind = \"repeated_random\"",
+        _ => "kind = \"stories\"",
+    };
     let mut spec = "[architecture]\nd_model = 16\nn_ctx = 64\n".to_string();
     spec += "[[architecture.blocks]]\nkind = \"conv1d\"\nkernel_size = 2\n";
     spec += &of("block", "[[architecture.blocks]]", "kind = \"mlp\"");

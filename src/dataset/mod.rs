@@ -1,7 +1,10 @@
 //! What a model reads: text tokenised once into a store, or sequences made on the spot.
 
+mod bigram_triggers;
 mod bigrams;
+mod chain;
 mod documents;
+mod markov;
 mod repeated_random;
 mod sequences;
 mod store;
@@ -10,6 +13,8 @@ mod text;
 
 pub use crate::tokenizer::Event;
 pub use bigrams::Bigrams;
+pub use markov::NAME as MARKOV;
+pub use sequences::Sequences;
 
 use crate::error::{Error, Result};
 use crate::plan::{Chosen, Plan};
@@ -24,7 +29,8 @@ use std::sync::OnceLock;
 use store::Store;
 
 /// The kinds of dataset.
-pub const KINDS: &[&DatasetKind] = &[&text::KIND, &stories::KIND, &repeated_random::KIND];
+pub const KINDS: &[&DatasetKind] =
+    &[&text::KIND, &stories::KIND, &repeated_random::KIND, &bigram_triggers::KIND, &markov::KIND];
 
 /// A kind of dataset.
 #[derive(Debug)]
@@ -40,12 +46,15 @@ pub struct DatasetKind {
 pub enum Source {
     /// Documents of text, tokenised into a store; given the plan's seed.
     Documents(OpenDocuments),
-    /// A sequence of so many tokens, made from a stream.
-    Sequences(fn(&Plan, &mut Stream, usize) -> Vec<usize>),
+    /// Sequences made on the spot.
+    Sequences(OpenSequences),
 }
 
 /// Opens the documents of a dataset, given its table and the plan's seed.
 pub type OpenDocuments = fn(&Chosen, u64, &mut dyn FnMut(Event)) -> Result<Box<dyn Documents>>;
+
+/// Prepares what makes a plan's sequences.
+pub type OpenSequences = fn(&Plan) -> Result<Box<dyn Sequences>>;
 
 /// What was read, for provenance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +96,7 @@ const COUNTED: usize = 1 << 21;
 #[derive(Debug)]
 enum From {
     Store(Box<Store>),
-    Sequences(fn(&Plan, &mut Stream, usize) -> Vec<usize>),
+    Sequences(Box<dyn Sequences>),
 }
 
 fn kind(chosen: &Chosen) -> Result<&'static DatasetKind> {
@@ -140,10 +149,10 @@ impl Dataset {
         let plan = plan.clone();
         let open = match kind(&plan.dataset)?.source {
             Source::Documents(open) => open,
-            Source::Sequences(make) => {
+            Source::Sequences(open) => {
                 let tokenizer = Tokenizer::from_keys(&plan.tokenizer)?;
-                let mut frequencies = vec![1; plan.d_vocab()];
-                frequencies[tokenizer.start() as usize] = 0;
+                let sequences = open(&plan)?;
+                let frequencies = sequences.frequencies(&plan);
                 let summary = Summary {
                     kind: plan.dataset.kind.clone(),
                     path: None,
@@ -154,7 +163,7 @@ impl Dataset {
                     replaced: 0,
                     digest: String::new(),
                 };
-                let (bigrams, from) = (OnceLock::new(), From::Sequences(make));
+                let (bigrams, from) = (OnceLock::new(), From::Sequences(sequences));
                 return Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams, from });
             }
         };
@@ -192,11 +201,7 @@ impl Dataset {
         self.bigrams.get_or_init(|| {
             let stretches = match &self.from {
                 From::Store(store) => store.stretches(COUNTED),
-                From::Sequences(make) => {
-                    let width = self.plan.architecture.n_ctx + 1;
-                    let mut rng = random::stream(self.plan.seed, "bigrams", 0);
-                    (0..COUNTED / width).map(|_| make(&self.plan, &mut rng, width)).collect()
-                }
+                From::Sequences(made) => sequences::sample(&**made, &self.plan, "bigrams", COUNTED),
             };
             Bigrams::count(self.plan.d_vocab(), stretches)
         })
@@ -213,7 +218,7 @@ impl Dataset {
     fn sequence(&self, rng: &mut Stream) -> Vec<usize> {
         let width = self.plan.architecture.n_ctx + 1;
         let store = match &self.from {
-            From::Sequences(make) => return make(&self.plan, rng, width),
+            From::Sequences(sequences) => return sequences.draw(rng, width),
             From::Store(store) => store,
         };
         let repeat = self.plan.repeat();
@@ -238,9 +243,9 @@ impl Dataset {
         let width = self.plan.architecture.n_ctx + 1;
         match &self.from {
             From::Store(store) => store.validation(count, width),
-            From::Sequences(make) => {
+            From::Sequences(sequences) => {
                 let mut rng = random::stream(self.plan.seed, "validation", 0);
-                (0..count).map(|_| make(&self.plan, &mut rng, width)).collect()
+                (0..count).map(|_| sequences.draw(&mut rng, width)).collect()
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Random tokens that repeat: the cleanest task an induction head can have.
 
-use super::{DatasetKind, Source, sequences};
-use crate::plan::Plan;
-use crate::plan::period_fits;
+use super::sequences::{self, START, Sequences};
+use super::{DatasetKind, Source};
+use crate::error::{Error, Result};
+use crate::plan::{Plan, period_fits};
 use crate::random::Stream;
 use crate::spec::{Checking, Default, Key, Kind, Type};
+use serde::Deserialize;
 
 /// The registry's entry.
 pub const KIND: DatasetKind = DatasetKind {
@@ -22,15 +24,11 @@ pub const KIND: DatasetKind = DatasetKind {
         traits: &[],
         check,
     },
-    source: Source::Sequences(make),
+    source: Source::Sequences(open),
 };
 
 fn check(cx: &mut Checking<'_>) {
-    if cx.facts.tokenizes_text == Some(true) {
-        let message = "`repeated_random` makes token ids, and this tokenizer reads text";
-        let help = "write [tokenizer] kind = \"ids\", d_vocab = 128";
-        cx.clash("kind", message, ("tokenizer.kind", "this tokenizer"), help);
-    }
+    sequences::only_ids(cx, "every sequence of `repeated_random` repeats already");
     let Some(n_ctx) = cx.facts.n_ctx else { return };
     let period: Vec<toml::Value> = [n_ctx / 8, n_ctx / 2].map(|p| (p.max(1) as i64).into()).into();
     cx.default("period", period);
@@ -38,19 +36,27 @@ fn check(cx: &mut Checking<'_>) {
         let path = format!("{}.period", cx.path);
         period_fits(cx.findings, &path, (low, high), n_ctx);
     }
-    let shares = cx.config.get("repeat").and_then(toml::Value::as_table).cloned().unwrap_or_default();
-    for share in ["passages", "random"] {
-        if shares.get(share).and_then(toml::Value::as_float).is_some_and(|x| x > 0.0) {
-            let message = "every sequence of `repeated_random` repeats already";
-            cx.error(&format!("repeat.{share}"), message, "leave `repeat` out");
-        }
-    }
 }
 
-fn make(plan: &Plan, rng: &mut Stream, width: usize) -> Vec<usize> {
-    let period = plan.dataset.config.get("period").cloned();
-    let period = period.and_then(|p| p.try_into().ok()).unwrap_or([1, 1]);
-    let period = sequences::period(rng, period);
-    // Token 0 starts sequences of ids.
-    sequences::tiled(&sequences::uniform(rng, plan.d_vocab(), 0, period), width)
+#[derive(Debug, Deserialize)]
+struct Config {
+    period: [usize; 2],
+}
+
+#[derive(Debug)]
+struct RepeatedRandom {
+    period: [usize; 2],
+    d_vocab: usize,
+}
+
+fn open(plan: &Plan) -> Result<Box<dyn Sequences>> {
+    let Config { period } = plan.dataset.config().map_err(|e| Error::message(e.to_string()))?;
+    Ok(Box::new(RepeatedRandom { period, d_vocab: plan.d_vocab() }))
+}
+
+impl Sequences for RepeatedRandom {
+    fn draw(&self, rng: &mut Stream, width: usize) -> Vec<usize> {
+        let period = sequences::period(rng, self.period);
+        sequences::tiled(&sequences::uniform(rng, self.d_vocab, START, period), width)
+    }
 }

@@ -18,6 +18,7 @@ pub mod text;
 
 pub mod ablation;
 pub mod attention_map;
+pub mod bayes_bigram;
 pub mod composition;
 pub mod conv_weights;
 pub mod copying;
@@ -64,6 +65,7 @@ pub static KINDS: &[FigureKind] = &[
     loss_pca::KIND,
     ngram_baseline::KIND,
     stream_composition::KIND,
+    bayes_bigram::KIND,
 ];
 
 /// A kind of figure: what it shows and how it is drawn.

@@ -68,6 +68,7 @@ impl Resolver<'_> {
             self.check(root, &["architecture", "blocks", &i.to_string()], "block", "kind", &facts);
         }
         self.dataset(root, &facts);
+        facts.dataset = get(root, &["dataset"]).and_then(Value::as_table).cloned();
         self.training(root, &mut facts);
         let parts =
             [("optimizer", "optimizer"), ("schedule", "schedule"), ("checkpoints", "checkpoint schedule")];
@@ -134,6 +135,7 @@ impl Resolver<'_> {
             d_vocab: None,
             tokenizes_text: kind("tokenizer").map(|k| k.is(Trait::TokenizesText)),
             reads_text: kind("dataset").map(|k| k.is(Trait::ReadsText)),
+            dataset: None,
             steps: None,
         }
     }

@@ -5,6 +5,7 @@
 
 mod ablation;
 pub mod attention_map;
+mod bayes_bigram;
 mod circuits;
 mod composition;
 mod conv_weights;
@@ -59,6 +60,7 @@ pub const KINDS: &[&ProbeKind] = &[
     &loss_pca::KIND,
     &ngram_baseline::KIND,
     &stream_composition::KIND,
+    &bayes_bigram::KIND,
 ];
 
 /// A kind of probe.

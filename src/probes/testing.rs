@@ -12,12 +12,13 @@ use crate::spec::{Default, Key};
 use crate::tokenizer::Tokenizer;
 
 /// One layer with one head whose pattern is a function of the sequence, and losses that fall by a
-/// thousandth of a nat with every position. It predicts every token alike; its stream is the number
-/// of the token, which its layer doubles.
+/// thousandth of a nat with every position. It predicts every token alike if nothing else is said; its
+/// stream is the number of the token, which its layer doubles.
 struct Hand<'a> {
     n_ctx: usize,
     d_vocab: usize,
     pattern: &'a dyn Fn(&[usize]) -> Vec<f32>,
+    log_probs: Option<&'a dyn Fn(&[usize]) -> Vec<f32>>,
 }
 
 impl Subject for Hand<'_> {
@@ -43,6 +44,9 @@ impl Subject for Hand<'_> {
         Ok(Patterns { batch: sequences.len(), positions, layers: vec![(0, 1, data)] })
     }
     fn log_probs(&self, sequence: &[usize]) -> Result<Vec<f32>> {
+        if let Some(log_probs) = self.log_probs {
+            return Ok(log_probs(sequence));
+        }
         let uniform = -(self.d_vocab as f32).ln();
         Ok(vec![uniform; sequence.len() * self.d_vocab])
     }
@@ -143,8 +147,27 @@ impl Bench {
         parameters: &str,
         pattern: &dyn Fn(&[usize]) -> Vec<f32>,
     ) -> Vec<Table> {
+        self.run(
+            probe,
+            parameters,
+            Hand { n_ctx: self.n_ctx, d_vocab: self.d_vocab, pattern, log_probs: None },
+        )
+    }
+
+    /// Measures a model that predicts so: log-probabilities, `[position, d_vocab]`.
+    pub fn measure_predicting(
+        &self,
+        probe: &ProbeKind,
+        parameters: &str,
+        log_probs: &dyn Fn(&[usize]) -> Vec<f32>,
+    ) -> Vec<Table> {
+        let (n_ctx, d_vocab, pattern) =
+            (self.n_ctx, self.d_vocab, &|s: &[usize]| vec![0.0; s.len() * s.len()]);
+        self.run(probe, parameters, Hand { n_ctx, d_vocab, pattern, log_probs: Some(log_probs) })
+    }
+
+    fn run(&self, probe: &ProbeKind, parameters: &str, subject: Hand<'_>) -> Vec<Table> {
         let config = self.resolve(probe, parameters);
-        let subject = Hand { n_ctx: self.n_ctx, d_vocab: self.d_vocab, pattern };
         let rng = random::stream(0, "probe/test", 0);
         let context =
             Context { subject: &subject, material: self, rng, config: &config, step: 3, tokens: 300 };

@@ -143,6 +143,8 @@ pub struct Facts {
     pub tokenizes_text: Option<bool>,
     /// Whether the dataset is text, and so has passages of its own to repeat.
     pub reads_text: Option<bool>,
+    /// The dataset's table, once it has been checked.
+    pub dataset: Option<toml::Table>,
     /// Optimizer steps.
     pub steps: Option<u64>,
 }

@@ -60,6 +60,21 @@ pub fn datasets() -> Vec<Case> {
         case("rr with bytes", 1).edit("'stories'", "'repeated_random'"),
         case("rr repeat", 2).edit("'stories'", "'repeated_random'\nrepeat = { random = 0.5 }")
             .edit("'bytes'", "'ids'\nd_vocab = 50"),
+        case("markov states", 1).edit("'stories'", "'markov'\nstates = 60").edit("'bytes'", "'ids'\nd_vocab = 50")
+            .edit(MAP, ""),
+        case("markov repeat", 1).edit("'stories'", "'markov'\nrepeat = { random = 0.5 }")
+            .edit("'bytes'", "'ids'\nd_vocab = 50").edit(MAP, ""),
+        case("markov rows", 1).edit("'stories'", "'markov'\nconcentration = 0.0")
+            .edit("'bytes'", "'ids'\nd_vocab = 50").edit(MAP, ""),
+        case("triggers with bytes", 1).edit("'stories'", "'bigram_triggers'"),
+        case("triggers many", 1).edit("'stories'", "'bigram_triggers'\ntriggers = 30")
+            .edit("'bytes'", "'ids'\nd_vocab = 50").edit(MAP, ""),
+        case("triggers pairs", 1).edit("'stories'", "'bigram_triggers'")
+            .edit("'bytes'", "'ids'\nd_vocab = 50_000").edit(MAP, ""),
+        case("bayes stories", 1).edit("[[analyses]]", "[[analyses]]\nprobe = 'bayes_bigram'\n[[analyses]]"),
+        case("bayes concentration", 1).edit("'stories'", "'markov'\nconcentration = 0.5")
+            .edit("'bytes'", "'ids'\nd_vocab = 50").edit(MAP, "")
+            .add("[[analyses]]\nprobe = 'bayes_bigram'\nconcentration = 1.0\n"),
         case("repeat over", 1).edit("'stories'", "'stories'\nrepeat = { passages = 0.7, random = 0.7 }"),
         case("repeat neg", 1).edit("'stories'", "'stories'\nrepeat = { passages = -0.7 }"),
         case("repeat over1", 1).edit("'stories'", "'stories'\nrepeat = { passages = 1.7 }"),

@@ -5,7 +5,7 @@ use indhead::record::{Analysis, Cell, Table};
 
 /// One analysis of each.
 pub fn all(tokens: &[&str]) -> Vec<Analysis> {
-    vec![per_token_loss(tokens), loss_pca(), ngram_baseline(), stream_composition()]
+    vec![per_token_loss(tokens), loss_pca(), ngram_baseline(), stream_composition(), bayes_bigram()]
 }
 
 /// Tokens that complete what came before become easy with the head.
@@ -69,4 +69,29 @@ fn stream_composition() -> Analysis {
         }
     }
     analysis("stream_composition", "stream_composition", "sequences = 32", vec![shares, identity])
+}
+
+/// Down from no knowledge, a while by single tokens, then by pairs.
+fn bayes_bigram() -> Analysis {
+    let read = |position: u64| (position as f64 / (position as f64 + 6.0)).powi(2);
+    let at = |level: f64, position: Option<u64>| level * position.map_or(0.9, read);
+    let distances = |step: u64, position: Option<u64>| {
+        let single = 0.34 + 0.17 * (-(step as f64) / 12.0).exp();
+        let model = single * (1.0 - 0.97 * rise(step)) + 0.01 * noise(step + position.unwrap_or(0));
+        [model, 0.33, 0.51].map(|level| Cell::from(at(level, position)))
+    };
+    let place = [("step", "steps"), ("tokens", "tokens")];
+    let columns = [("model", "nats"), ("unigram", "nats"), ("uniform", "nats")];
+    let mut scores = Table::new("scores", &[&place[..], &columns].concat());
+    let mut positions = Table::new("positions", &[&place[..], &[("position", "")], &columns].concat());
+    for step in STEPS {
+        let trained = [Cell::from(step), Cell::from(4096 * step)];
+        scores.push(trained.clone().into_iter().chain(distances(step, None)));
+        for position in 1..=64 {
+            let row = trained.clone().into_iter().chain([position.into()]);
+            positions.push(row.chain(distances(step, Some(position))));
+        }
+    }
+    let parameters = "sequences = 64\nstates = 3\nconcentration = 1.0";
+    analysis("bayes_bigram", "bayes_bigram", parameters, vec![scores, positions])
 }
