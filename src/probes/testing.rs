@@ -11,14 +11,17 @@ use crate::spec::check::{BlockFacts, Checking, Facts, Findings};
 use crate::spec::{Default, Key};
 use crate::tokenizer::Tokenizer;
 
+/// What is said of a sequence: a pattern `[query, key]`, or log-probabilities `[position, d_vocab]`.
+type OfSequence<'a> = &'a dyn Fn(&[usize]) -> Vec<f32>;
+
 /// One layer with one head whose pattern is a function of the sequence, and losses that fall by a
 /// thousandth of a nat with every position. It predicts every token alike if nothing else is said; its
 /// stream is the number of the token, which its layer doubles.
 struct Hand<'a> {
     n_ctx: usize,
     d_vocab: usize,
-    pattern: &'a dyn Fn(&[usize]) -> Vec<f32>,
-    log_probs: Option<&'a dyn Fn(&[usize]) -> Vec<f32>>,
+    pattern: OfSequence<'a>,
+    log_probs: Option<OfSequence<'a>>,
 }
 
 impl Subject for Hand<'_> {
