@@ -39,7 +39,7 @@ pub fn analyses() -> Vec<Case> {
         case("loss text empty", 1).add("[[analyses]]\nprobe = 'per_token_loss'\ntext = ''\n"),
         case("probe missing id", 1).edit("probe = 'attention_map'", "id = 'x'"),
         case("verdict bad", 2)
-            .edit("[[analyses]]", "[verdict]\nprefix_matching = 3\ncopying = 0\n[[analyses]]"),
+            .edit("[[analyses]]", "[verdict]\nprefix_matching = 3\nlooking = 0\n[[analyses]]"),
     ]
 }
 

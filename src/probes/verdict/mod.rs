@@ -10,7 +10,7 @@ mod words;
 
 use crate::plan::{Evidence, Thresholds};
 use crate::record::{Analysis, Cell, InductionHead, Outcome, PhaseChange, ShiftedHead, Table, Verdict};
-use scores::{Scores, score};
+use scores::{Scores, measured, score};
 use words::{criteria, summary};
 
 /// What the verdict rests on; a plan adds what a spec does not list.
@@ -63,8 +63,10 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
         let passages = score(passages, head, last_step);
         let ablations = ablation.map(|table| score(table, head, last_step));
         let ablation = ablations.into_iter().flatten().reduce(f64::max);
+        // A head that raises no logit has no copying score, and copies nothing.
+        let was_seen_copying = measured(copying, head, last_step);
         let copying = score(copying, head, last_step);
-        complete &= random.is_some() && ablation.is_some() && copying.is_some();
+        complete &= random.is_some() && ablation.is_some() && was_seen_copying;
         let matching = random.into_iter().chain(passages).fold(f64::NEG_INFINITY, f64::max);
         let hurts = ablation.is_some_and(|a| a >= thresholds.ablation);
         let chance = score(chance, head, last_step);

@@ -76,8 +76,17 @@ fn head_of(table: &Table, row: &[Cell]) -> Option<Head> {
 
 /// A head's score at a step.
 pub fn score(table: Option<&Table>, head: Head, step: u64) -> Option<f64> {
+    cell(table, head, step)?.number()
+}
+
+/// Whether a head was measured at a step, be the outcome a number or not.
+pub fn measured(table: Option<&Table>, head: Head, step: u64) -> bool {
+    cell(table, head, step).is_some()
+}
+
+fn cell(table: Option<&Table>, head: Head, step: u64) -> Option<&Cell> {
     let table = table?;
     let (at, score) = (table.index("step")?, table.index("score")?);
     let row = table.rows.iter().find(|r| r[at] == Cell::from(step) && head_of(table, r) == Some(head))?;
-    row[score].number()
+    row.get(score)
 }
