@@ -11,8 +11,8 @@ pub struct Group<'a> {
     pub runs: Vec<&'a Run>,
 }
 
-/// Keys that do not make another configuration.
-const SAME: &[&str] = &["name", "description", "seed"];
+/// Keys that do not make another configuration: what is measured changes nothing of what is trained.
+const SAME: &[&str] = &["name", "description", "seed", "analyses", "report"];
 
 /// The groups, in the order of their first runs.
 pub fn groups(runs: &[Run]) -> Vec<Group<'_>> {
@@ -41,13 +41,18 @@ pub fn differing(groups: &[Group<'_>]) -> Vec<Difference> {
     let subjects: Vec<Subject> = groups.iter().map(subject).collect();
     let found = diff::compare(&subjects, false);
     let rows = found.results.into_iter().chain(found.cosmetic);
-    rows.filter(|row| !SAME.contains(&row.key().as_str())).collect()
+    let same = |row: &Difference| SAME.contains(&row.key().split(['.', '[']).next().unwrap_or_default());
+    rows.filter(|row| !same(row)).collect()
 }
 
-/// The values that differ, where they are few; else the names of the runs.
+/// The values that differ, where they are few and short; else the names of the runs.
 fn labels(groups: &[Group<'_>]) -> Vec<String> {
     let rows = differing(groups);
-    let by_values = (1..=3).contains(&rows.len());
+    let short = |row: &Difference| {
+        let values = row.values.iter().flatten();
+        values.clone().count() > 0 && values.into_iter().all(|shown| shown.text.chars().count() <= 24)
+    };
+    let by_values = (1..=3).contains(&rows.len()) && rows.iter().all(short);
     let label = |(i, group): (usize, &Group<'_>)| match by_values {
         false => group.runs[0].label.clone(),
         true => {
