@@ -167,7 +167,7 @@ const VERDICT: &[Key] = &[
     key(
         "copying",
         Type::Number(Range { min: -2.0, max: 2.0, min_included: true }),
-        Default::Value("0.3"),
+        Default::Value("0.1"),
         "least copying score above chance, on its scale of -1 to 1",
     ),
 ];
