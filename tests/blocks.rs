@@ -128,14 +128,14 @@ fn without_a_head_its_result_is_missing_and_nothing_else() {
     let (_, plan) = plans().into_iter().find(|(name, _)| name.contains("relative_bias")).unwrap();
     let mut model = model(&plan);
     let windows = vec![tokens(N_CTX + 1)];
-    let without = model.losses(&windows, &Intervention::without((0, 1))).unwrap();
+    let without = model.losses_under(&windows, &[Intervention::without((0, 1))]).unwrap().concat();
     // The same model with the head's part of W_O set to zero.
     let mut tensors = model.to_host();
     let (_, shape, w_o) = tensors.iter_mut().find(|t| t.0.ends_with("W_O")).unwrap();
     let size = shape[1] * shape[2];
     w_o[size..2 * size].fill(0.0);
     model.set(&tensors).unwrap();
-    let silenced = model.losses(&windows, &Intervention::default()).unwrap();
+    let silenced = model.losses(&windows).unwrap();
     assert_eq!(without, silenced);
 }
 
@@ -154,7 +154,8 @@ fn two_layers() -> (Model<Cpu>, Vec<Vec<usize>>) {
 fn with_frozen_patterns_an_untouched_model_is_untouched() {
     let (model, windows) = two_layers();
     let run = |frozen_patterns| {
-        model.losses(&windows, &Intervention { frozen_patterns, ..Intervention::default() }).unwrap()
+        let intervention = Intervention { frozen_patterns, ..Intervention::default() };
+        model.losses_under(&windows, &[intervention]).unwrap().concat()
     };
     for (frozen, free) in run(true).concat().iter().zip(run(false).concat()) {
         assert!((frozen - free).abs() < 1e-5, "{frozen} {free}");
@@ -166,7 +167,7 @@ fn frozen_patterns_let_a_head_reach_others_by_values_alone() {
     let (mut model, windows) = two_layers();
     let without = |model: &Model<Cpu>, head, frozen_patterns| {
         let replaced = vec![(head, None)];
-        model.losses(&windows, &Intervention { replaced, frozen_patterns }).unwrap().concat()
+        model.losses_under(&windows, &[Intervention { replaced, frozen_patterns }]).unwrap().concat().concat()
     };
     let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     // In the last layer nobody is left to look elsewhere.
@@ -185,7 +186,8 @@ fn a_replaced_result_is_that_at_every_position() {
     let (mut model, windows) = two_layers();
     let by: Vec<f32> = (0..6).map(|i| 0.3 * i as f32 - 0.7).collect();
     let replaced = vec![((1, 1), Some(by.clone()))];
-    let losses = model.losses(&windows, &Intervention { replaced, frozen_patterns: false }).unwrap();
+    let intervention = Intervention { replaced, frozen_patterns: false };
+    let losses = model.losses_under(&windows, &[intervention]).unwrap().concat();
     // The head silenced in the weights, and the constant added to the stream by hand.
     let mut tensors = model.to_host();
     let find = |tensors: &[(String, Vec<usize>, Vec<f32>)], name: &str| {

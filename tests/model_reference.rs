@@ -5,7 +5,7 @@ mod common;
 
 use dfdx::prelude::*;
 use indhead::model::checkpoint::HostTensor;
-use indhead::model::{Backend, Intervention, Model, Pass, Subject};
+use indhead::model::{Backend, Model, Pass, Subject};
 use indhead::plan::Plan;
 use indhead::training::optimizer::Optimizer;
 use safetensors::{Dtype, SafeTensors};
@@ -89,7 +89,7 @@ fn check(case: &str) {
 
     let width = reference.windows.len() / reference.batch;
     let window = &reference.windows[..width];
-    let losses = model.losses(&[window.to_vec()], &Intervention::default()).unwrap().concat();
+    let losses = model.losses(&[window.to_vec()]).unwrap().concat();
     let predictions = model.log_probs(&window[..width - 1]).unwrap();
     for (i, of_position) in predictions.chunks(model.d_vocab()).enumerate() {
         assert_close("what a loss is of", &[-of_position[window[i + 1]]], &losses[i..=i]);

@@ -5,7 +5,6 @@ use super::{Failure, Outcome, console, device};
 use crate::error::Error;
 use crate::figures::attention_map;
 use crate::files;
-use crate::model::Intervention;
 use crate::probes::attention_map::tables;
 use crate::probes::from_start;
 use crate::record::Analysis;
@@ -77,7 +76,7 @@ pub fn inspect(arguments: Arguments) -> Outcome {
     let sequence: Vec<usize> = ids.iter().map(|&t| t as usize).collect();
     let losses = match sequence.len() {
         1 => Vec::new(),
-        _ => subject.losses(std::slice::from_ref(&sequence), &Intervention::default())?.concat(),
+        _ => subject.losses(std::slice::from_ref(&sequence))?.concat(),
     };
     let strings = tokenizer.strings(&ids);
     let patterns = subject.patterns(std::slice::from_ref(&sequence))?;

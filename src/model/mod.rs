@@ -14,7 +14,7 @@ pub use blocks::Pass;
 pub use device::Backend;
 pub use intervention::Intervention;
 pub use params::{Param, Params};
-pub use subject::{HeadValues, Parameter, Patterns, Streams, Subject};
+pub use subject::{HeadValues, Losses, Parameter, Patterns, Streams, Subject};
 
 use crate::error::{Error, Result};
 use crate::ops::{self, Stream, Taped, Unembedding};

@@ -23,7 +23,15 @@ pub trait Subject {
     ///
     /// # Errors
     /// If the device fails.
-    fn losses(&self, windows: &[Vec<usize>], intervention: &Intervention) -> Result<Vec<Vec<f32>>>;
+    fn losses(&self, windows: &[Vec<usize>]) -> Result<Losses> {
+        Ok(self.losses_under(windows, &[Intervention::default()])?.concat())
+    }
+
+    /// The same under each of several interventions.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn losses_under(&self, windows: &[Vec<usize>], interventions: &[Intervention]) -> Result<Vec<Losses>>;
 
     /// The attention patterns over sequences of one length.
     ///
@@ -53,6 +61,9 @@ pub trait Subject {
     /// A parameter by its name in a checkpoint.
     fn parameter(&self, name: &str) -> Option<Parameter>;
 }
+
+/// Nats, `[window][position]`.
+pub type Losses = Vec<Vec<f32>>;
 
 /// A parameter's values, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,19 +154,28 @@ impl<D: Backend> Subject for Model<D> {
         &self.heads
     }
 
-    fn losses(&self, windows: &[Vec<usize>], intervention: &Intervention) -> Result<Vec<Vec<f32>>> {
+    fn losses_under(&self, windows: &[Vec<usize>], interventions: &[Intervention]) -> Result<Vec<Losses>> {
         let width = windows.first().map_or(2, Vec::len);
-        let mut losses = Vec::with_capacity(windows.len());
+        let mut losses = vec![Vec::with_capacity(windows.len()); interventions.len()];
         for group in windows.chunks((TOKENS_AT_ONCE / width).max(1)) {
             let tokens = group.concat();
-            let mut pass = Pass { intervention: intervention.clone(), ..Pass::default() };
-            if intervention.frozen_patterns {
-                let mut clean = Pass { keep_patterns: true, ..Pass::default() };
-                self.token_losses(&tokens, group.len(), &mut clean)?;
-                pass.frozen = clean.patterns;
+            let run = |pass: &mut Pass<D>| self.token_losses(&tokens, group.len(), pass);
+            let mut clean = Pass { keep_patterns: true, ..Pass::default() };
+            let frozen = interventions.iter().any(|intervention| intervention.frozen_patterns);
+            let untouched = if frozen { run(&mut clean)? } else { Vec::new() };
+            for (intervention, losses) in interventions.iter().zip(&mut losses) {
+                let of_group = match (intervention.frozen_patterns, intervention.replaced.is_empty()) {
+                    // As every head attends as it did and writes what it wrote.
+                    (true, true) => untouched.clone(),
+                    (true, false) => run(&mut Pass {
+                        intervention: intervention.clone(),
+                        frozen: clean.patterns.clone(),
+                        ..Pass::default()
+                    })?,
+                    (false, _) => run(&mut Pass { intervention: intervention.clone(), ..Pass::default() })?,
+                };
+                losses.extend(of_group.chunks_exact(width - 1).map(<[f32]>::to_vec));
             }
-            let of_group = self.token_losses(&tokens, group.len(), &mut pass)?;
-            losses.extend(of_group.chunks_exact(width - 1).map(<[f32]>::to_vec));
         }
         Ok(losses)
     }

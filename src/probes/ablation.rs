@@ -4,7 +4,7 @@ use super::repeated::{self, Repeated};
 use super::repeated_loss::copies;
 use super::{Context, ProbeKind, in_context_learning, mean};
 use crate::error::Result;
-use crate::model::Intervention;
+use crate::model::{Intervention, Losses};
 use crate::record::{Cell, Table};
 use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
 use serde::Deserialize;
@@ -67,30 +67,37 @@ fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
     let copied = config.repeated.sequences(cx)?;
     let held_out = cx.material.validation(config.windows);
     let (early, late) = in_context_learning::positions(cx.subject.n_ctx());
+    let heads: Vec<(usize, usize)> = cx
+        .subject
+        .heads()
+        .iter()
+        .flat_map(|&(layer, n_heads)| (0..n_heads).map(move |h| (layer, h)))
+        .collect();
+    // Of the intact model, then without each head.
+    let losses = |windows: &[Vec<usize>]| -> Result<Vec<Losses>> {
+        let means = match config.method.as_str() {
+            "mean" => mean_results(cx, windows)?,
+            _ => BTreeMap::new(),
+        };
+        let frozen_patterns = config.method == "pattern_preserving";
+        let intact = Intervention { replaced: Vec::new(), frozen_patterns };
+        let without = |head: &(usize, usize)| Intervention {
+            replaced: vec![(*head, means.get(head).cloned())],
+            frozen_patterns,
+        };
+        let interventions: Vec<_> = std::iter::once(intact).chain(heads.iter().map(without)).collect();
+        cx.subject.losses_under(windows, &interventions)
+    };
     // On the second copy, on held-out windows, and late minus early on those.
-    let losses = |on_copied: &Intervention, on_held_out: &Intervention| -> Result<[f64; 3]> {
-        let second = copies(&cx.subject.losses(&copied, on_copied)?, config.repeated.sequence_length).1;
-        let losses = cx.subject.losses(&held_out, on_held_out)?;
-        let at = |position: usize| mean(losses.iter().map(|l| f64::from(l[position - 1])));
-        Ok([second, mean(losses.iter().flatten().map(|&l| f64::from(l))), at(late) - at(early)])
+    let summary = |(copied, held_out): (Losses, Losses)| -> [f64; 3] {
+        let second = copies(&copied, config.repeated.sequence_length).1;
+        let at = |position: usize| mean(held_out.iter().map(|l| f64::from(l[position - 1])));
+        [second, mean(held_out.iter().flatten().map(|&l| f64::from(l))), at(late) - at(early)]
     };
-    let means = match config.method.as_str() {
-        "mean" => [mean_results(cx, &copied)?, mean_results(cx, &held_out)?],
-        _ => [BTreeMap::new(), BTreeMap::new()],
-    };
-    let frozen_patterns = config.method == "pattern_preserving";
-    let intact = losses(&Intervention::default(), &Intervention::default())?;
-    let mut rises = Vec::new();
-    for &(layer, n_heads) in cx.subject.heads() {
-        for head in 0..n_heads {
-            let without = means.each_ref().map(|means| {
-                let by = means.get(&(layer, head)).cloned();
-                Intervention { replaced: vec![((layer, head), by)], frozen_patterns }
-            });
-            let broken = losses(&without[0], &without[1])?;
-            rises.push(((layer, head), std::array::from_fn(|i| broken[i] - intact[i])));
-        }
-    }
+    let mut summaries = losses(&copied)?.into_iter().zip(losses(&held_out)?).map(summary);
+    let intact = summaries.next().unwrap_or([f64::NAN; 3]);
+    let rise = |broken: [f64; 3]| std::array::from_fn(|i| broken[i] - intact[i]);
+    let rises: Vec<_> = heads.iter().copied().zip(summaries.map(rise)).collect();
     let mut baseline =
         Table::new("baseline", &[("step", "steps"), ("tokens", "tokens"), ("second_copy", "nats")]);
     baseline.push(cx.row([intact[0].into()]));

@@ -3,7 +3,6 @@
 use super::repeated_loss::by_position;
 use super::{Context, ProbeKind, mean};
 use crate::error::Result;
-use crate::model::Intervention;
 use crate::record::Table;
 use crate::spec::{Checking, Default, Key, Kind, Type};
 use serde::Deserialize;
@@ -82,7 +81,7 @@ struct Config {
 
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
     let config: Config = cx.config()?;
-    let losses = cx.subject.losses(&cx.material.validation(config.sequences), &Intervention::default())?;
+    let losses = cx.subject.losses(&cx.material.validation(config.sequences))?;
     let at = |position: usize| mean(losses.iter().map(|l| f64::from(l[position - 1])));
     let (early, late) = (at(config.early_position), at(config.late_position));
     let columns = [

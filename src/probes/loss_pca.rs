@@ -2,7 +2,6 @@
 
 use super::{Context, ProbeKind, mean};
 use crate::error::Result;
-use crate::model::Intervention;
 use crate::record::{Cell, Table};
 use crate::spec::{Checking, Default, Key, Kind, Type};
 use nalgebra::{DMatrix, SymmetricEigen};
@@ -46,7 +45,7 @@ struct Config {
 /// The losses at one checkpoint, a row a prediction.
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
     let Config { sequences } = cx.config()?;
-    let losses = cx.subject.losses(&cx.material.validation(sequences), &Intervention::default())?;
+    let losses = cx.subject.losses(&cx.material.validation(sequences))?;
     let columns = [("step", "steps"), ("tokens", "tokens"), ("loss", "nats")];
     let mut table = Table::new("losses", &columns);
     losses.iter().flatten().for_each(|&loss| table.push(cx.row([loss.into()])));

@@ -3,7 +3,6 @@
 use super::texts::{check_text, shown};
 use super::{Context, ProbeKind};
 use crate::error::Result;
-use crate::model::Intervention;
 use crate::record::{Cell, Table};
 use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
 use serde::Deserialize;
@@ -42,7 +41,7 @@ struct Config {
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
     let Config { text } = cx.config()?;
     let (sequence, labels) = shown(cx, &text)?;
-    let losses = cx.subject.losses(&[sequence], &Intervention::default())?.concat();
+    let losses = cx.subject.losses(&[sequence])?.concat();
     Ok(vec![table(cx, &labels, &losses)])
 }
 

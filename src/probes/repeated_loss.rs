@@ -3,7 +3,6 @@
 use super::repeated::{self, Repeated};
 use super::{Context, ProbeKind, mean};
 use crate::error::Result;
-use crate::model::Intervention;
 use crate::record::Table;
 use crate::spec::{Checking, Kind};
 
@@ -30,7 +29,7 @@ fn check(cx: &mut Checking<'_>) {
 
 /// The losses of `[start, s, s]`, by sequence and position; the first `length` are the first copy's.
 pub fn losses(cx: &Context<'_>, repeated: &Repeated) -> Result<Vec<Vec<f32>>> {
-    cx.subject.losses(&repeated.sequences(cx)?, &Intervention::default())
+    cx.subject.losses(&repeated.sequences(cx)?)
 }
 
 /// Mean loss of each copy.

@@ -3,7 +3,7 @@
 use super::{Context, Material, ProbeKind};
 use crate::dataset::Bigrams;
 use crate::error::Result;
-use crate::model::{HeadValues, Intervention, Parameter, Patterns, Streams, Subject};
+use crate::model::{HeadValues, Intervention, Losses, Parameter, Patterns, Streams, Subject};
 use crate::plan::Chosen;
 use crate::random::{self, Stream};
 use crate::record::Table;
@@ -37,9 +37,9 @@ impl Subject for Hand<'_> {
     fn heads(&self) -> &[(usize, usize)] {
         &[(0, 1)]
     }
-    fn losses(&self, windows: &[Vec<usize>], _: &Intervention) -> Result<Vec<Vec<f32>>> {
+    fn losses_under(&self, windows: &[Vec<usize>], interventions: &[Intervention]) -> Result<Vec<Losses>> {
         let of_window = |w: &Vec<usize>| (1..w.len()).map(|i| 5.0 - i as f32 / 1000.0).collect();
-        Ok(windows.iter().map(of_window).collect())
+        Ok(vec![windows.iter().map(of_window).collect(); interventions.len()])
     }
     fn patterns(&self, sequences: &[Vec<usize>]) -> Result<Patterns> {
         let data = sequences.iter().flat_map(|s| (self.pattern)(s)).collect();

@@ -8,7 +8,7 @@ pub mod schedule;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{from_bytes, to_bytes};
-use crate::model::{Backend, Intervention, Model, Subject};
+use crate::model::{Backend, Model, Subject};
 use crate::plan::Plan;
 use crate::record::{Metrics, RunDirectory};
 pub use learner::Learner;
@@ -135,7 +135,7 @@ impl<'a, D: Backend> Trainer<'a, D> {
     }
 
     fn validation_loss(&self) -> Result<f64> {
-        let losses = self.learner.model.losses(&self.validation, &Intervention::default())?;
+        let losses = self.learner.model.losses(&self.validation)?;
         let (sum, count) = losses.iter().flatten().fold((0.0, 0), |(s, n), &l| (s + f64::from(l), n + 1));
         Ok(sum / f64::from(count.max(1)))
     }
