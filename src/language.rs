@@ -16,6 +16,7 @@ pub fn language() -> Language {
             ("block", *BLOCKS),
             ("tokenizer", *TOKENIZERS),
             ("dataset", *DATASETS),
+            (dataset::PARTS, *DATASET_PARTS),
             ("optimizer", optimizer::KINDS),
             ("schedule", *SCHEDULES),
             ("checkpoint schedule", *CHECKPOINTS),
@@ -31,6 +32,10 @@ type Kinds = LazyLock<&'static [&'static Kind]>;
 static BLOCKS: Kinds = LazyLock::new(|| leak(blocks::KINDS.iter().map(|k| &k.kind)));
 static TOKENIZERS: Kinds = LazyLock::new(|| leak(tokenizer::KINDS.iter().map(|k| &k.kind)));
 static DATASETS: Kinds = LazyLock::new(|| leak(dataset::KINDS.iter().map(|k| &k.kind)));
+static DATASET_PARTS: Kinds = LazyLock::new(|| {
+    let whole = |k: &&&dataset::DatasetKind| !matches!(k.source, dataset::Source::Parts(_));
+    leak(dataset::KINDS.iter().filter(whole).map(|k| &k.kind))
+});
 static SCHEDULES: Kinds = LazyLock::new(|| leak(schedule::KINDS.iter().map(|k| &k.kind)));
 static CHECKPOINTS: Kinds = LazyLock::new(|| leak(checkpoints::KINDS.iter().map(|k| &k.kind)));
 static PROBES: Kinds = LazyLock::new(|| leak(probes::KINDS.iter().map(|k| &k.kind)));

@@ -319,3 +319,56 @@ fn pairs_are_those_of_the_training_part() {
     let [d, o] = [ids[0] as usize, ids[1] as usize];
     assert_eq!(dataset.bigrams().after(d), [(o, dataset.frequencies()[d])]);
 }
+
+/// A mixture of text and of random tokens that repeat with a period of 3 or 4, no byte of which is a letter.
+fn mixture(bench: &Bench, shares: [f64; 2]) -> Dataset {
+    for i in 0..40 {
+        bench.write(&format!("{i}.txt"), prose(i).repeat(4));
+    }
+    let [text, random] = shares;
+    let plan = bench.plan(
+        &format!(
+            "kind = \"mixture\"\nparts = [{{ share = {text}, kind = \"text\", path = \"PATH\" }}, \
+             {{ share = {random}, kind = \"repeated_random\", period = [3, 4] }}]"
+        ),
+        "kind = \"bytes\"",
+    );
+    bench.open(&plan).0.unwrap()
+}
+
+fn repeats(window: &[usize]) -> bool {
+    [3, 4].iter().any(|&period| window.iter().zip(&window[period..]).all(|(a, b)| a == b))
+}
+
+#[test]
+fn a_mixture_takes_each_sequence_from_one_part_by_share() {
+    let bench = Bench::new();
+    let dataset = mixture(&bench, [3.0, 1.0]);
+    let windows: Vec<Vec<usize>> = (0..400)
+        .flat_map(|step| dataset.batch(step).chunks(N_CTX + 1).map(<[usize]>::to_vec).collect::<Vec<_>>())
+        .collect();
+    let repeating = windows.iter().filter(|window| repeats(window)).count() as f64 / windows.len() as f64;
+    // Five standard deviations of 1200 draws.
+    assert!((repeating - 0.25).abs() < 0.0625, "{repeating}");
+    assert_eq!(dataset.validation(8).iter().filter(|window| repeats(window)).count(), 2);
+    let mut rng = random::stream(0, "test", 0);
+    let passages = dataset.passages(&mut rng, 5, 8);
+    assert_eq!(passages.len(), 5);
+    assert!(
+        passages.iter().flatten().all(|&byte| (32..128).contains(&byte) || byte == 10),
+        "only text has passages"
+    );
+}
+
+#[test]
+fn a_mixture_counts_tokens_by_share() {
+    let bench = Bench::new();
+    let text = |shares| {
+        let dataset = mixture(&bench, shares);
+        let counts = dataset.frequencies();
+        // A byte that no text has is of the random part alone: one of 256 alike.
+        counts[200] as f64 * 256.0 / counts.iter().sum::<u64>() as f64
+    };
+    assert!((text([1.0, 1.0]) - 0.5).abs() < 0.01);
+    assert!((text([1.0, 3.0]) - 0.75).abs() < 0.01);
+}

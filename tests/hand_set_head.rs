@@ -19,7 +19,7 @@ fn plan() -> Plan {
          [[architecture.blocks]]\nkind = \"attention\"\nn_heads = 1\nd_head = {V}\n\
          [[architecture.blocks]]\nkind = \"attention\"\nn_heads = 1\nd_head = {V}\n\
          [tokenizer]\nkind = \"ids\"\nd_vocab = {V}\n[dataset]\nkind = \"repeated_random\"\n[training]\nsteps = 1\n\
-         [[analyses]]\nprobe = \"stream_composition\"\n[[analyses]]\nprobe = \"ngram_baseline\"\n\
+         [[analyses]]\nprobe = \"stream_composition\"\n[[analyses]]\nprobe = \"ngram_baseline\"\n[[analyses]]\nprobe = \"last_occurrence\"\n\
          [[analyses]]\nprobe = \"loss_pca\"\n",
         2 * V
     ))

@@ -59,7 +59,8 @@ fn kinds_tells_of_every_kind_with_an_example() {
     let all = json(&["kinds", "--format", "json"], folder.path());
     let overview = said(&["kinds"], folder.path());
     for (registry, kinds) in language().registries {
-        for kind in kinds {
+        // A part of a mixture is told of as a dataset.
+        for kind in kinds.iter().filter(|_| registry != "dataset part") {
             let entry =
                 all.as_array().unwrap().iter().find(|e| e["registry"] == registry && e["name"] == kind.name);
             let entry = entry.unwrap_or_else(|| panic!("{registry} {} is not told of", kind.name));

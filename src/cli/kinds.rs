@@ -52,7 +52,10 @@ fn entries(language: &Language) -> Vec<Entry> {
         let (header, choice) = language.choice(registry).unzip();
         let header = header.map_or(String::new(), |header| format!("{header}\n"));
         let common: &[Key] = choice.map_or(&[], |choice| choice.common);
-        entries.extend(kinds.iter().map(|kind: &&'static Kind| Entry {
+        // A part of a mixture is told of as the dataset that it also is.
+        let told = |kind: &&&'static Kind| entries.iter().any(|e: &Entry| std::ptr::eq(e.doc, kind.doc));
+        let new: Vec<_> = kinds.iter().filter(|kind| !told(kind)).collect();
+        entries.extend(new.into_iter().map(|kind: &&'static Kind| Entry {
             registry,
             name: kind.name,
             doc: kind.doc,

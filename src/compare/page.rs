@@ -68,6 +68,11 @@ const MEASURES: &[Measure] = &[
         of: words::identity,
         said: |x| decimal(x, 2),
     },
+    Measure {
+        heading: "tokens that the last occurrence predicts (share of all)",
+        of: words::predicted,
+        said: |x| decimal(x, 3),
+    },
     Measure { heading: "in-context-learning score (nats)", of: words::in_context, said: |x| decimal(x, 2) },
     Measure { heading: "held-out loss (nats)", of: words::validation, said: |x| decimal(x, 3) },
 ];

@@ -37,6 +37,12 @@ pub fn identity(record: &Record) -> Option<f64> {
     table.rows.iter().find(|row| row[step] == last && row[depth].integer() == Some(1))?[share].number()
 }
 
+/// The share of held-out tokens that the last occurrence of the token before predicts.
+pub fn predicted(record: &Record) -> Option<f64> {
+    let table = record.analyses.iter().find(|a| a.probe == "last_occurrence")?.table("shares")?;
+    table.numbers("predicted").last().copied()
+}
+
 fn found(run: &Run) -> bool {
     run.record.verdict.as_ref().is_some_and(|v| v.verdict == Outcome::Found)
 }

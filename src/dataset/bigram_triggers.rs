@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::random::{self, Stream};
 use crate::spec::{Checking, Default, Key, Kind, Range, Type};
+use crate::tokenizer::Tokenizer;
 use serde::Deserialize;
 
 /// The registry's entry.
@@ -92,7 +93,7 @@ struct BigramTriggers {
     bigram: Vec<Categorical>,
 }
 
-fn open(plan: &Plan) -> Result<Box<dyn Sequences>> {
+fn open(plan: &Plan, _: &Tokenizer) -> Result<Box<dyn Sequences>> {
     let config = plan.dataset.config().map_err(|e| Error::message(e.to_string()))?;
     let mut rng = random::stream(plan.seed, "bigram_triggers", 0);
     Ok(Box::new(BigramTriggers::new(config, plan.d_vocab().saturating_sub(1), &mut rng)))

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::random::{self, Stream};
 use crate::spec::{Checking, Default, Key, Kind, Range, Type};
+use crate::tokenizer::Tokenizer;
 use serde::Deserialize;
 
 /// The dataset's name.
@@ -71,7 +72,7 @@ struct Markov {
     first_state: String,
 }
 
-fn open(plan: &Plan) -> Result<Box<dyn Sequences>> {
+fn open(plan: &Plan, _: &Tokenizer) -> Result<Box<dyn Sequences>> {
     let markov: Markov = plan.dataset.config().map_err(|e| Error::message(e.to_string()))?;
     Ok(Box::new(markov))
 }

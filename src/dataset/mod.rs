@@ -5,15 +5,18 @@ mod bigrams;
 mod chain;
 mod documents;
 mod markov;
+mod mixture;
 mod repeated_random;
 mod sequences;
 mod store;
 mod stories;
+mod supply;
 mod text;
 
 pub use crate::tokenizer::Event;
 pub use bigrams::Bigrams;
 pub use markov::NAME as MARKOV;
+pub use mixture::PARTS;
 pub use sequences::Sequences;
 
 use crate::error::{Error, Result};
@@ -22,15 +25,21 @@ use crate::random::{self, Stream};
 use crate::spec::Kind;
 use crate::tokenizer::{Tokenizer, learned};
 use documents::Documents;
-use sequences::tiled;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::OnceLock;
 use store::Store;
+use supply::{Cut, Supply};
 
 /// The kinds of dataset.
-pub const KINDS: &[&DatasetKind] =
-    &[&text::KIND, &stories::KIND, &repeated_random::KIND, &bigram_triggers::KIND, &markov::KIND];
+pub const KINDS: &[&DatasetKind] = &[
+    &text::KIND,
+    &stories::KIND,
+    &repeated_random::KIND,
+    &bigram_triggers::KIND,
+    &markov::KIND,
+    &mixture::KIND,
+];
 
 /// A kind of dataset.
 #[derive(Debug)]
@@ -48,16 +57,21 @@ pub enum Source {
     Documents(OpenDocuments),
     /// Sequences made on the spot.
     Sequences(OpenSequences),
+    /// Other datasets, each with its share of the sequences; the shares sum to one.
+    Parts(ReadParts),
 }
 
 /// Opens the documents of a dataset, given its table and the plan's seed.
 pub type OpenDocuments = fn(&Chosen, u64, &mut dyn FnMut(Event)) -> Result<Box<dyn Documents>>;
 
-/// Prepares what makes a plan's sequences.
-pub type OpenSequences = fn(&Plan) -> Result<Box<dyn Sequences>>;
+/// The datasets that one is made of.
+pub type ReadParts = fn(&Chosen) -> Result<Vec<(f64, Chosen)>>;
+
+/// Prepares what makes a plan's sequences, whose tokens are the tokenizer's.
+pub type OpenSequences = fn(&Plan, &Tokenizer) -> Result<Box<dyn Sequences>>;
 
 /// What was read, for provenance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The kind of dataset.
     pub kind: String,
@@ -86,22 +100,55 @@ pub struct Dataset {
     frequencies: Vec<u64>,
     /// Counted when they are first asked for.
     bigrams: OnceLock<Bigrams>,
-    from: From,
+    supply: Supply,
 }
 
 /// Training tokens of which the pairs are counted, at most: it takes as long and as much memory
 /// however large the dataset is.
 const COUNTED: usize = 1 << 21;
 
-#[derive(Debug)]
-enum From {
-    Store(Box<Store>),
-    Sequences(Box<dyn Sequences>),
-}
-
 fn kind(chosen: &Chosen) -> Result<&'static DatasetKind> {
     let found = KINDS.iter().copied().find(|k| k.kind.name == chosen.kind);
     found.ok_or_else(|| Error::message(format!("there is no dataset {:?} in this version", chosen.kind)))
+}
+
+/// A dataset whose tokenizer is not there yet.
+enum Opened {
+    Documents(Box<dyn Documents>),
+    Sequences(OpenSequences),
+    Parts(Vec<(f64, Chosen, Opened)>),
+}
+
+fn open(plan: &Plan, chosen: &Chosen, events: &mut dyn FnMut(Event)) -> Result<Opened> {
+    Ok(match kind(chosen)?.source {
+        Source::Documents(open) => Opened::Documents(open(chosen, plan.seed, events)?),
+        Source::Sequences(open) => Opened::Sequences(open),
+        Source::Parts(parts) => {
+            let mut opened = Vec::new();
+            for (share, part) in parts(chosen)? {
+                let inner = open(plan, &part, events)?;
+                opened.push((share, part, inner));
+            }
+            Opened::Parts(opened)
+        }
+    })
+}
+
+impl Opened {
+    /// Every source of text, with its share of the sequences.
+    fn texts(&self) -> Vec<(f64, &dyn Documents)> {
+        match self {
+            Opened::Documents(documents) => vec![(1.0, &**documents)],
+            Opened::Sequences(_) => Vec::new(),
+            Opened::Parts(parts) => {
+                let mut texts = Vec::new();
+                for (share, _, part) in parts {
+                    texts.extend(part.texts().into_iter().map(|(inner, text)| (share * inner, text)));
+                }
+                texts
+            }
+        }
+    }
 }
 
 /// The plan's tokenizer alone: learned, or found in the cache.
@@ -109,13 +156,7 @@ fn kind(chosen: &Chosen) -> Result<&'static DatasetKind> {
 /// # Errors
 /// If the text it learns from cannot be read.
 pub fn open_tokenizer(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Tokenizer> {
-    match kind(&plan.dataset)?.source {
-        Source::Sequences(_) => Tokenizer::from_keys(&plan.tokenizer),
-        Source::Documents(open) => {
-            let documents = open(&plan.dataset, plan.seed, events)?;
-            tokenizer_for(plan, &*documents, cache, events)
-        }
-    }
+    tokenizer_for(plan, &open(plan, &plan.dataset, events)?, cache, events)
 }
 
 /// How much there is to read, known without reading it: documents and bytes. Nothing where sequences
@@ -124,61 +165,98 @@ pub fn open_tokenizer(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) 
 /// # Errors
 /// If the documents cannot be listed.
 pub fn survey(plan: &Plan) -> Result<Option<(usize, u64)>> {
-    let Source::Documents(open) = kind(&plan.dataset)?.source else { return Ok(None) };
-    let documents = open(&plan.dataset, plan.seed, &mut |_| {})?;
-    let bytes = (0..documents.count()).map(|i| documents.size(i)).sum();
-    Ok(Some((documents.count(), bytes)))
+    let opened = open(plan, &plan.dataset, &mut |_| {})?;
+    let of_text = |(_, text): (f64, &dyn Documents)| {
+        (text.count(), (0..text.count()).map(|i| text.size(i)).sum::<u64>())
+    };
+    let each = opened.texts().into_iter().map(of_text);
+    Ok(each.reduce(|(documents, bytes), (more, of_them)| (documents + more, bytes + of_them)))
 }
 
 fn tokenizer_for(
     plan: &Plan,
-    documents: &dyn Documents,
+    opened: &Opened,
     cache: &Path,
     events: &mut dyn FnMut(Event),
 ) -> Result<Tokenizer> {
-    let mut sample = |bytes, events: &mut dyn FnMut(Event)| documents::sample(documents, bytes, events);
-    learned(&plan.tokenizer, cache, documents.identity(), &mut sample, events)
+    let texts = opened.texts();
+    let whole: f64 = texts.iter().map(|(share, _)| share).sum();
+    let identity = match texts.as_slice() {
+        [] => return Tokenizer::from_keys(&plan.tokenizer),
+        [(_, only)] => only.identity(),
+        several => {
+            let mut hasher = blake3::Hasher::new();
+            for (share, text) in several {
+                hasher.update(&share.to_le_bytes()).update(text.identity().as_bytes());
+            }
+            hasher.finalize()
+        }
+    };
+    let mut sample = |bytes: u64, events: &mut dyn FnMut(Event)| {
+        let mut sample = Vec::new();
+        for (share, text) in &texts {
+            let own = (bytes as f64 * (share / whole)) as u64;
+            sample.extend(documents::sample(*text, own, events)?);
+        }
+        Ok(sample)
+    };
+    learned(&plan.tokenizer, cache, identity, &mut sample, events)
+}
+
+/// Where a dataset's windows come from, and what was read for it.
+fn supply(
+    plan: &Plan,
+    chosen: &Chosen,
+    opened: Opened,
+    tokenizer: &Tokenizer,
+    cache: &Path,
+    events: &mut dyn FnMut(Event),
+) -> Result<(Supply, Summary)> {
+    let nothing_read = Summary { kind: chosen.kind.clone(), ..Summary::default() };
+    Ok(match opened {
+        Opened::Documents(documents) => {
+            let window = plan.architecture.n_ctx + 1;
+            let store = Store::open(&*documents, tokenizer, window, cache, events)?;
+            let path = chosen.config.get("path").and_then(|p| p.as_str()).map(str::to_string);
+            let summary = Summary { kind: chosen.kind.clone(), path, ..store.facts.summary.clone() };
+            (Supply::Store(Box::new(store)), summary)
+        }
+        Opened::Sequences(open) => {
+            let made = open(&Plan { dataset: chosen.clone(), ..plan.clone() }, tokenizer)?;
+            let tokens = plan.tokens_at(plan.training.steps);
+            (Supply::Sequences(made), Summary { tokens, ..nothing_read })
+        }
+        Opened::Parts(parts) => {
+            let (mut supplies, mut whole) = (Vec::new(), nothing_read);
+            let mut hasher = blake3::Hasher::new();
+            for (share, chosen, part) in parts {
+                let (part, summary) = supply(plan, &chosen, part, tokenizer, cache, events)?;
+                hasher.update(&share.to_le_bytes()).update(summary.digest.as_bytes());
+                whole.documents += summary.documents;
+                whole.bytes += summary.bytes;
+                whole.tokens += (summary.tokens as f64 * if part.has_text() { 1.0 } else { share }) as u64;
+                whole.skipped += summary.skipped;
+                whole.replaced += summary.replaced;
+                supplies.push((share, part));
+            }
+            whole.digest = hasher.finalize().to_hex().to_string();
+            (Supply::Mixture(supplies), whole)
+        }
+    })
 }
 
 impl Dataset {
-    /// Opens a plan's dataset: learns or finds the tokenizer, tokenises or finds the store.
+    /// Opens a plan's dataset: learns or finds the tokenizer, tokenises or finds the stores.
     ///
     /// # Errors
     /// If nothing can be read, or it is less than two sequences.
     pub fn open(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Dataset> {
         let plan = plan.clone();
-        let open = match kind(&plan.dataset)?.source {
-            Source::Documents(open) => open,
-            Source::Sequences(open) => {
-                let tokenizer = Tokenizer::from_keys(&plan.tokenizer)?;
-                let sequences = open(&plan)?;
-                let frequencies = sequences.frequencies(&plan);
-                let summary = Summary {
-                    kind: plan.dataset.kind.clone(),
-                    path: None,
-                    documents: 0,
-                    bytes: 0,
-                    tokens: plan.tokens_at(plan.training.steps),
-                    skipped: 0,
-                    replaced: 0,
-                    digest: String::new(),
-                };
-                let (bigrams, from) = (OnceLock::new(), From::Sequences(sequences));
-                return Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams, from });
-            }
-        };
-        let documents = open(&plan.dataset, plan.seed, events)?;
-        let tokenizer = tokenizer_for(&plan, &*documents, cache, events)?;
-        let window = plan.architecture.n_ctx + 1;
-        let store = Store::open(&*documents, &tokenizer, window, cache, events)?;
-        let summary = Summary {
-            kind: plan.dataset.kind.clone(),
-            path: plan.dataset.config.get("path").and_then(|p| p.as_str()).map(str::to_string),
-            ..store.facts.summary.clone()
-        };
-        let frequencies = store.facts.frequencies.clone();
-        let (bigrams, from) = (OnceLock::new(), From::Store(Box::new(store)));
-        Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams, from })
+        let opened = open(&plan, &plan.dataset, events)?;
+        let tokenizer = tokenizer_for(&plan, &opened, cache, events)?;
+        let (supply, summary) = supply(&plan, &plan.dataset, opened, &tokenizer, cache, events)?;
+        let frequencies = supply.frequencies(&plan);
+        Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams: OnceLock::new(), supply })
     }
 
     /// Text to tokens and back.
@@ -198,63 +276,28 @@ impl Dataset {
 
     /// Which token follows which in the training part: in at most 2²¹ tokens of it, evenly spread.
     pub fn bigrams(&self) -> &Bigrams {
-        self.bigrams.get_or_init(|| {
-            let stretches = match &self.from {
-                From::Store(store) => store.stretches(COUNTED),
-                From::Sequences(made) => sequences::sample(&**made, &self.plan, "bigrams", COUNTED),
-            };
-            Bigrams::count(self.plan.d_vocab(), stretches)
-        })
+        self.bigrams
+            .get_or_init(|| Bigrams::count(self.plan.d_vocab(), self.supply.stretches(&self.cut(), COUNTED)))
     }
 
     /// The windows of a step (from 0), `[batch_size, n_ctx + 1]`: a function of the seed and the step.
     pub fn batch(&self, step: u64) -> Vec<usize> {
         let mut rng = random::stream(self.plan.seed, "batches", step);
         let rows = 0..self.plan.training.batch_size;
-        rows.flat_map(|_| self.sequence(&mut rng)).collect()
-    }
-
-    /// One training window of `n_ctx + 1` tokens, of the kind that `repeat` draws.
-    fn sequence(&self, rng: &mut Stream) -> Vec<usize> {
-        let width = self.plan.architecture.n_ctx + 1;
-        let store = match &self.from {
-            From::Sequences(sequences) => return sequences.draw(rng, width),
-            From::Store(store) => store,
-        };
-        let repeat = self.plan.repeat();
-        let draw = random::unit(rng);
-        if draw < repeat.passages {
-            let period = sequences::period(rng, repeat.period);
-            tiled(&store.training(rng, period), width)
-        } else if draw < repeat.passages + repeat.random {
-            let period = sequences::period(rng, repeat.period);
-            tiled(&self.random_tokens(rng, period), width)
-        } else {
-            store.training(rng, width)
-        }
-    }
-
-    fn random_tokens(&self, rng: &mut Stream, count: usize) -> Vec<usize> {
-        sequences::uniform(rng, self.plan.d_vocab(), self.tokenizer.start() as usize, count)
+        rows.flat_map(|_| self.supply.training(&self.cut(), &mut rng)).collect()
     }
 
     /// Plain held-out windows of `n_ctx + 1` tokens, evenly spread; fewer where there is less text.
     pub fn validation(&self, count: usize) -> Vec<Vec<usize>> {
-        let width = self.plan.architecture.n_ctx + 1;
-        match &self.from {
-            From::Store(store) => store.validation(count, width),
-            From::Sequences(sequences) => {
-                let mut rng = random::stream(self.plan.seed, "validation", 0);
-                (0..count).map(|_| sequences.draw(&mut rng, width)).collect()
-            }
-        }
+        self.supply.validation(&self.cut(), count)
     }
 
     /// Held-out passages without a start token inside; none if the dataset is not text.
     pub fn passages(&self, rng: &mut Stream, count: usize, length: usize) -> Vec<Vec<usize>> {
-        match &self.from {
-            From::Store(store) => store.passages(rng, count, length, self.tokenizer.start()),
-            From::Sequences(_) => Vec::new(),
-        }
+        self.supply.passages(&self.cut(), rng, count, length)
+    }
+
+    fn cut(&self) -> Cut<'_> {
+        Cut { plan: &self.plan, tokenizer: &self.tokenizer }
     }
 }

@@ -36,6 +36,11 @@ pub fn only_ids(cx: &mut Checking<'_>, why: &str) {
         let help = "write [tokenizer] kind = \"ids\", d_vocab = 128";
         cx.clash("kind", message, ("tokenizer.kind", "this tokenizer"), help);
     }
+    no_repeats(cx, why);
+}
+
+/// Reports a share of sequences that is to repeat.
+pub fn no_repeats(cx: &mut Checking<'_>, why: &str) {
     let shares = cx.config.get("repeat").and_then(toml::Value::as_table).cloned().unwrap_or_default();
     for share in ["passages", "random"] {
         if shares.get(share).and_then(toml::Value::as_float).is_some_and(|x| x > 0.0) {

@@ -252,16 +252,6 @@ impl<'a> Writer<'a> {
             let path = folder.join(name);
             File::create(&path).map(BufWriter::new).map_err(Error::write(&path))
         };
-        let summary = Summary {
-            kind: String::new(),
-            path: None,
-            documents: 0,
-            bytes: 0,
-            tokens: 0,
-            skipped: 0,
-            replaced: 0,
-            digest: String::new(),
-        };
         let d_vocab = tokenizer.d_vocab();
         let width = if d_vocab <= 1 << 16 { 2 } else { 4 };
         Ok(Writer {
@@ -270,7 +260,7 @@ impl<'a> Writer<'a> {
             training: create("training.bin")?,
             validation: create("validation.bin")?,
             digest: blake3::Hasher::new(),
-            facts: Facts { summary, width, frequencies: vec![0; d_vocab] },
+            facts: Facts { summary: Summary::default(), width, frequencies: vec![0; d_vocab] },
         })
     }
 

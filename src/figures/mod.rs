@@ -30,6 +30,7 @@ pub mod loss;
 pub mod loss_by_position;
 pub mod loss_pca;
 pub mod ngram_baseline;
+mod last_occurrence;
 pub mod offset_profile;
 pub mod per_token_loss;
 pub mod phase_change;
@@ -64,6 +65,7 @@ pub static KINDS: &[FigureKind] = &[
     per_token_loss::KIND,
     loss_pca::KIND,
     ngram_baseline::KIND,
+    last_occurrence::KIND,
     stream_composition::KIND,
     bayes_bigram::KIND,
 ];

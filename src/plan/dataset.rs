@@ -1,6 +1,6 @@
 //! What must agree in `[dataset]`, whatever its kind.
 
-use super::resolve::Resolver;
+use super::resolve::{Resolver, list};
 use super::tables::get_mut;
 use crate::spec::check::{Facts, Findings};
 use toml::{Table, Value};
@@ -8,6 +8,9 @@ use toml::{Table, Value};
 impl Resolver<'_> {
     pub(super) fn dataset(&mut self, root: &mut Table, facts: &Facts) {
         self.check(root, &["dataset"], "dataset", "kind", facts);
+        for i in 0..list(root, &["dataset", "parts"]).len() {
+            self.check(root, &["dataset", "parts", &i.to_string()], "dataset part", "kind", facts);
+        }
         if (facts.reads_text, facts.tokenizes_text) == (Some(true), Some(false)) {
             let message = "this dataset is text, and the tokenizer has only token ids";
             let other = ("tokenizer.kind", "this tokenizer");

@@ -134,10 +134,21 @@ impl Resolver<'_> {
             blocks: blocks.iter().zip(layers).map(of_layer).collect(),
             d_vocab: None,
             tokenizes_text: kind("tokenizer").map(|k| k.is(Trait::TokenizesText)),
-            reads_text: kind("dataset").map(|k| k.is(Trait::ReadsText)),
+            reads_text: self.reads_text(root),
             dataset: None,
             steps: None,
         }
+    }
+
+    /// Whether the dataset, or a part of it, is text.
+    fn reads_text(&self, root: &Table) -> Option<bool> {
+        let is_text = |registry: &str, table: &Value| {
+            Some(self.language.kind(registry, table.get("kind")?.as_str()?)?.is(Trait::ReadsText))
+        };
+        let whole = is_text("dataset", root.get("dataset")?)?;
+        let parts: Option<Vec<bool>> =
+            list(root, &["dataset", "parts"]).iter().map(|part| is_text("dataset part", part)).collect();
+        Some(whole || parts?.contains(&true))
     }
 
     /// Lets the kind at a path check its table.
@@ -184,6 +195,6 @@ impl Resolver<'_> {
 }
 
 /// The list at a path; empty if there is none.
-fn list<'a>(root: &'a Table, path: &[&str]) -> &'a [Value] {
+pub(super) fn list<'a>(root: &'a Table, path: &[&str]) -> &'a [Value] {
     get(root, path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }

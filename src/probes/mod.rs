@@ -12,6 +12,7 @@ mod conv_weights;
 mod copying;
 mod duplicate_token;
 mod in_context_learning;
+mod last_occurrence;
 mod loss_pca;
 mod ngram_baseline;
 mod observer;
@@ -59,6 +60,7 @@ pub const KINDS: &[&ProbeKind] = &[
     &per_token_loss::KIND,
     &loss_pca::KIND,
     &ngram_baseline::KIND,
+    &last_occurrence::KIND,
     &stream_composition::KIND,
     &bayes_bigram::KIND,
 ];

@@ -6,25 +6,30 @@ impl Language {
     /// Where a kind of each registry is written, as a table's header: `[[architecture.blocks]]`.
     pub fn choices(&self) -> Vec<(String, &'static Choice)> {
         let mut found = Vec::new();
-        walk(self.top, "", &mut found);
+        self.choices_in(self.top, "", &mut found);
         found
+    }
+
+    fn choices_in(&self, keys: &'static [Key], path: &str, found: &mut Vec<(String, &'static Choice)>) {
+        for key in keys {
+            let path = super::read::join(path, key.name);
+            let (choice, header) = match &key.ty {
+                Type::Table(keys) => {
+                    self.choices_in(keys, &path, found);
+                    continue;
+                }
+                Type::Kind(choice) => (choice, format!("[{path}]")),
+                Type::List(Type::Kind(choice), ..) => (choice, format!("[[{path}]]")),
+                _ => continue,
+            };
+            found.push((header, choice));
+            self.kinds(choice.registry).iter().for_each(|kind| self.choices_in(kind.keys, &path, found));
+        }
     }
 
     /// The one of a registry.
     pub fn choice(&self, registry: &str) -> Option<(String, &'static Choice)> {
         self.choices().into_iter().find(|(_, choice)| choice.registry == registry)
-    }
-}
-
-fn walk(keys: &'static [Key], path: &str, found: &mut Vec<(String, &'static Choice)>) {
-    for key in keys {
-        let path = super::read::join(path, key.name);
-        match &key.ty {
-            Type::Table(keys) => walk(keys, &path, found),
-            Type::Kind(choice) => found.push((format!("[{path}]"), choice)),
-            Type::List(Type::Kind(choice), ..) => found.push((format!("[[{path}]]"), choice)),
-            _ => {}
-        }
     }
 }
 

@@ -5,7 +5,14 @@ use indhead::record::{Analysis, Cell, Table};
 
 /// One analysis of each.
 pub fn all(tokens: &[&str]) -> Vec<Analysis> {
-    vec![per_token_loss(tokens), loss_pca(), ngram_baseline(), stream_composition(), bayes_bigram()]
+    vec![
+        per_token_loss(tokens),
+        loss_pca(),
+        ngram_baseline(),
+        stream_composition(),
+        bayes_bigram(),
+        last_occurrence(),
+    ]
 }
 
 /// Tokens that complete what came before become easy with the head.
@@ -45,6 +52,25 @@ fn ngram_baseline() -> Analysis {
         [2.2 - 1.9 * late(9.0) + 1.6 * late(70.0), 3.4 - 2.9 * late(60.0) + 0.5 * rise(s), 0.0]
     });
     analysis("ngram_baseline", "ngram_baseline", "sequences = 8", vec![scores])
+}
+
+/// A quarter of the tokens can be copied from their context; those are learned when the head forms.
+fn last_occurrence() -> Analysis {
+    let columns =
+        [("step", ""), ("tokens", "tokens"), ("group", ""), ("share", "share of tokens"), ("loss", "nats")];
+    let mut groups = Table::new("groups", &columns);
+    for step in STEPS {
+        let late = 1.0 - (-(step as f64) / 30.0).exp();
+        let of = [
+            ("context", 0.11, 6.2 - 0.9 * late - 2.8 * rise(step)),
+            ("both", 0.14, 6.2 - 3.6 * late - 1.6 * rise(step)),
+            ("other", 0.75, 6.2 - 2.1 * late),
+        ];
+        for (group, share, loss) in of {
+            groups.push([step.into(), (step * 4096).into(), group.into(), share.into(), loss.into()]);
+        }
+    }
+    analysis("last_occurrence", "last_occurrence", "sequences = 64", vec![groups])
 }
 
 /// Two blocks, the first of which comes to drown the embedding.
