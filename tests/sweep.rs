@@ -69,6 +69,29 @@ fn a_grid_runs_each_member_once_and_compares_them() {
 }
 
 #[test]
+fn pairs_that_differ_in_one_thing_are_set_beside_each_other() {
+    let bench = bench(
+        "[sweep]\n\"architecture.init.embedding_std\" = [0.02, 0.5]\n\"training.optimizer.lr\" = [3e-3, 1e-2]\n",
+    );
+    bench.good(&["run", "tiny.toml", "--quiet", "--jobs", "2"]);
+    let report = String::from_utf8(bench.read("reports/tiny/report.md")).unwrap();
+    let section = report.split("## One change at a time").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows.len(), 4, "{section}");
+    assert!(rows[0].starts_with("| `embedding_std`: `0.02` → `0.5` | lr = 0.003 | "), "{section}");
+    assert!(rows[3].starts_with("| `lr`: `0.003` → `0.01` | embedding_std = 0.5 | "), "{section}");
+    // The loss before and after, as the runs themselves have it.
+    let loss = |label: &str| {
+        let metrics = String::from_utf8(bench.read(&format!("runs/tiny/{label}/metrics.jsonl"))).unwrap();
+        let last: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+        format!("{:.3}", last["validation_loss"].as_f64().unwrap())
+    };
+    let [before, after] = ["3e-3", "1e-2"]
+        .map(|lr| loss(&format!("architecture.init.embedding_std=0.5,training.optimizer.lr={lr}")));
+    assert!(rows[3].ends_with(&format!("| {before} → {after} |")), "{before} {after} {section}");
+}
+
+#[test]
 fn a_member_that_fails_does_not_stop_the_others() {
     let bench = bench("[sweep]\n\"architecture.init.unembedding_std\" = [0.02, 1e37, 0.03]\n");
     let said = bench.bad(&["run", "tiny.toml", "--quiet"], 1);

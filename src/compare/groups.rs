@@ -1,6 +1,7 @@
 //! Runs that differ only in their seed, together.
 
 use super::Run;
+use super::factors::{Factor, factors};
 use crate::diff::{self, Difference, Subject};
 
 /// Runs of one configuration.
@@ -14,8 +15,8 @@ pub struct Group<'a> {
 /// Keys that do not make another configuration: what is measured changes nothing of what is trained.
 const SAME: &[&str] = &["name", "description", "seed", "analyses", "report"];
 
-/// The groups, in the order of their first runs.
-pub fn groups(runs: &[Run]) -> Vec<Group<'_>> {
+/// The groups, in the order of their first runs, and what they were varied by.
+pub fn groups(runs: &[Run]) -> (Vec<Group<'_>>, Vec<Factor>) {
     let key = |run: &Run| {
         let mut plan = run.record.plan.clone();
         SAME.iter().for_each(|key| {
@@ -30,13 +31,14 @@ pub fn groups(runs: &[Run]) -> Vec<Group<'_>> {
             None => groups.push(Group { label: String::new(), runs: vec![run] }),
         }
     }
-    let labels = labels(&groups);
+    let factors = factors(differing(&groups));
+    let labels = labels(&groups, &factors);
     groups.iter_mut().zip(labels).for_each(|(group, label)| group.label = label);
-    groups
+    (groups, factors)
 }
 
 /// What differs between the groups, each by its first run, the seed aside.
-pub fn differing(groups: &[Group<'_>]) -> Vec<Difference> {
+fn differing(groups: &[Group<'_>]) -> Vec<Difference> {
     let subject = |group: &Group<'_>| Subject::of_text(&group.label, &group.runs[0].plan);
     let subjects: Vec<Subject> = groups.iter().map(subject).collect();
     let found = diff::compare(&subjects, false);
@@ -46,22 +48,15 @@ pub fn differing(groups: &[Group<'_>]) -> Vec<Difference> {
 }
 
 /// The values that differ, where they are few and short; else the names of the runs.
-fn labels(groups: &[Group<'_>]) -> Vec<String> {
-    let rows = differing(groups);
-    let short = |row: &Difference| {
-        let values = row.values.iter().flatten();
+fn labels(groups: &[Group<'_>], factors: &[Factor]) -> Vec<String> {
+    let short = |factor: &Factor| {
+        let values = factor.telling().values.iter().flatten();
         values.clone().count() > 0 && values.into_iter().all(|shown| shown.text.chars().count() <= 24)
     };
-    let by_values = (1..=3).contains(&rows.len()) && rows.iter().all(short);
+    let by_values = (1..=3).contains(&factors.len()) && factors.iter().all(short);
     let label = |(i, group): (usize, &Group<'_>)| match by_values {
         false => group.runs[0].label.clone(),
-        true => {
-            let value = |row: &Difference| match &row.values[i] {
-                Some(shown) => format!("{} = {}", row.name, shown.text.trim_matches('"')),
-                None => format!("no {}", row.name),
-            };
-            rows.iter().map(value).collect::<Vec<_>>().join(", ")
-        }
+        true => factors.iter().map(|factor| factor.says(i)).collect::<Vec<_>>().join(", "),
     };
     groups.iter().enumerate().map(label).collect()
 }

@@ -1,7 +1,9 @@
 //! One report over many runs: what differs, what came of it, how it came. Only files are read.
 
 mod curves;
+mod factors;
 mod groups;
+mod one_change;
 mod page;
 mod words;
 
@@ -22,7 +24,7 @@ pub struct Run {
 
 /// The comparison of runs: runs that differ only in their seed are one group, with a spread.
 pub fn compare(title: &str, runs: &[Run]) -> Rendered {
-    let groups = groups::groups(runs);
+    let (groups, factors) = groups::groups(runs);
     let mut figures: Vec<Figure> = Vec::new();
     let mut warnings = Vec::new();
     for drawn in curves::draw_all(&groups) {
@@ -31,7 +33,7 @@ pub fn compare(title: &str, runs: &[Run]) -> Rendered {
             Err(error) => warnings.push(error.to_string()),
         }
     }
-    let markdown = page::page(title, runs, &groups, &figures);
+    let markdown = page::page(title, runs, &groups, &factors, &figures);
     let figures = figures.into_iter().map(|figure| (file_name(&figure), figure.svg)).collect();
     Rendered { markdown, figures, warnings, html: None }
 }

@@ -1,8 +1,9 @@
 //! The comparison as Markdown.
 
 use super::Run;
-use super::groups::{Group, differing};
-use super::words;
+use super::factors::Factor;
+use super::groups::Group;
+use super::{one_change, words};
 use crate::diff::Difference;
 use crate::figures::Figure;
 use crate::figures::text::{count, decimal};
@@ -10,7 +11,13 @@ use crate::record::Record;
 use crate::report::escape;
 
 /// The page: words, verdicts, what differs, figures, time.
-pub fn page(title: &str, runs: &[Run], groups: &[Group<'_>], figures: &[Figure]) -> String {
+pub fn page(
+    title: &str,
+    runs: &[Run],
+    groups: &[Group<'_>],
+    factors: &[Factor],
+    figures: &[Figure],
+) -> String {
     let mut out = format!("# {}\n\n{}\n\n", escape::text(title), words::paragraph(runs, groups));
     out += "## Verdicts\n\n";
     let measures = measured(runs);
@@ -21,11 +28,12 @@ pub fn page(title: &str, runs: &[Run], groups: &[Group<'_>], figures: &[Figure])
         let spreads = headings(&["configuration", "runs", "found"], &measures);
         out += &table(&spreads, groups.iter().map(|of| group(of, &measures)));
     }
-    let rows = differing(groups);
+    let rows: Vec<&Difference> = factors.iter().flat_map(Factor::rows).collect();
     if !rows.is_empty() {
         out += "\n## What differs\n\n";
         out += &differences(&rows, groups);
     }
+    out += &one_change::section(factors, groups, &measures);
     if !figures.is_empty() {
         out += "\n## Figures\n";
         for figure in figures {
@@ -39,10 +47,15 @@ pub fn page(title: &str, runs: &[Run], groups: &[Group<'_>], figures: &[Figure])
 }
 
 /// A number of a run.
-struct Measure {
-    heading: &'static str,
-    of: fn(&Record) -> Option<f64>,
-    said: fn(f64) -> String,
+pub struct Measure {
+    pub heading: &'static str,
+    pub of: fn(&Record) -> Option<f64>,
+    pub said: fn(f64) -> String,
+}
+
+/// A number in words.
+pub fn cell(measure: &Measure, number: Option<f64>) -> String {
+    number.map_or("–".into(), measure.said)
 }
 
 /// What is said of every run; what no run has measured is left out.
@@ -97,7 +110,7 @@ fn verdict(run: &Run, measures: &[&Measure]) -> Vec<String> {
         _ => "not finished".into(),
     };
     let heads = if heads.is_empty() { "–".into() } else { heads.join(", ") };
-    let numbers = measures.iter().map(|m| (m.of)(record).map_or("–".into(), m.said));
+    let numbers = measures.iter().map(|m| cell(m, (m.of)(record)));
     [escape::text(&run.label), judged, heads].into_iter().chain(numbers).collect()
 }
 
@@ -113,15 +126,14 @@ fn group(group: &Group<'_>, measures: &[&Measure]) -> Vec<String> {
             }
         }
     };
-    let found = |record: &Record| record.verdict.as_ref().is_some_and(|v| v.verdict.name() == "found");
-    let found = group.runs.iter().filter(|run| found(&run.record)).count();
-    let first = [escape::text(&group.label), group.runs.len().to_string(), found.to_string()];
+    let found = words::found_in(group).to_string();
+    let first = [escape::text(&group.label), group.runs.len().to_string(), found];
     first.into_iter().chain(measures.iter().map(spread)).collect()
 }
 
 /// Keys down and configurations across, or the other way about where those are more.
-fn differences(rows: &[Difference], groups: &[Group<'_>]) -> String {
-    let cell = |row: &Difference, i: usize| match &row.values[i] {
+fn differences(rows: &[&Difference], groups: &[Group<'_>]) -> String {
+    let shown = |row: &Difference, i: usize| match &row.values[i] {
         Some(shown) => escape::code(&crate::figures::text::shorten(&shown.text, 80)),
         None => "–".into(),
     };
@@ -133,7 +145,7 @@ fn differences(rows: &[Difference], groups: &[Group<'_>]) -> String {
     };
     let header: Vec<&str> = [first].into_iter().chain(across.iter().map(String::as_str)).collect();
     let line = |i: usize| {
-        let value = |j: usize| if first == "key" { cell(&rows[i], j) } else { cell(&rows[j], i) };
+        let value = |j: usize| if first == "key" { shown(rows[i], j) } else { shown(rows[j], i) };
         [down[i].clone()].into_iter().chain((0..across.len()).map(value)).collect()
     };
     table(&header, (0..down.len()).map(line))
@@ -150,7 +162,8 @@ fn time(run: &Run) -> Vec<String> {
     ]
 }
 
-fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+/// A table in Markdown.
+pub fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut out = format!("| {} |\n|{}\n", header.join(" | "), "---|".repeat(header.len()));
     rows.for_each(|row| out += &format!("| {} |\n", row.join(" | ")));
     out

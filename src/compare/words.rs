@@ -47,6 +47,11 @@ fn found(run: &Run) -> bool {
     run.record.verdict.as_ref().is_some_and(|v| v.verdict == Outcome::Found)
 }
 
+/// Runs of a group in which a head was found.
+pub fn found_in(group: &Group<'_>) -> usize {
+    group.runs.iter().filter(|run| found(run)).count()
+}
+
 /// Least, mean and greatest.
 pub fn spread(values: &[f64]) -> Option<(f64, f64, f64)> {
     let (lo, hi) = crate::figures::axis::range(values.iter().copied())?;
@@ -77,7 +82,12 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
         (_, 1) => said.push("One is not finished.".into()),
         (_, n) => said.push(format!("{n} are not finished.")),
     }
-    said.extend(groups.iter().filter(|_| groups.len() <= 8 && groups.len() > 1).filter_map(of_group));
+    // Of many only those that have something to tell.
+    let telling = |group: &&Group<'_>| groups.len() <= 4 || found_in(group) > 0;
+    let telling: Vec<&Group<'_>> = groups.iter().filter(telling).collect();
+    if groups.len() > 1 && telling.len() <= 8 {
+        said.extend(telling.into_iter().filter_map(of_group));
+    }
     if let [group] = groups {
         said.extend(of_group(group).filter(|_| group.runs.len() > 1));
     }
@@ -88,7 +98,7 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
 /// How often and when a head formed in a group.
 fn of_group(group: &Group<'_>) -> Option<String> {
     let judged = group.runs.iter().filter(|run| run.record.is_judged()).count();
-    let with_head = group.runs.iter().filter(|run| found(run)).count();
+    let with_head = found_in(group);
     let label = escape::text(&group.label);
     let times: Vec<f64> = group.runs.iter().filter_map(|run| formed(&run.record)).collect();
     let when = match spread(&times) {

@@ -1,0 +1,92 @@
+//! One change at a time: what the one thing did in which two configurations differ.
+
+use super::factors::{Change, Factor, changes};
+use super::groups::Group;
+use super::page::{Measure, cell, table};
+use super::words;
+use crate::figures::text::decimal;
+use crate::report::escape;
+
+/// The section; nothing where fewer than two things were varied, as the other tables tell of one as well.
+pub fn section(factors: &[Factor], groups: &[Group<'_>], measures: &[&Measure]) -> String {
+    let changes = changes(factors, groups.len());
+    if factors.len() < 2 || changes.is_empty() {
+        return String::new();
+    }
+    let mut out =
+        "\n## One change at a time\n\nPairs of configurations that differ in one thing alone: what \
+                   differs between their outcomes, that thing did, in the company of the others as they are \
+                   in that row. Numbers are means over seeds.\n\n"
+            .to_string();
+    for (i, factor) in factors.iter().enumerate() {
+        let of_factor: Vec<&Change> = changes.iter().filter(|change| change.factor == i).collect();
+        if !of_factor.is_empty() {
+            out += &format!("- {}\n", sentence(factor, &of_factor, groups));
+        }
+    }
+    let header: Vec<&str> = ["change", "all else", "found"]
+        .into_iter()
+        .chain(measures.iter().map(|measure| measure.heading))
+        .collect();
+    out += "\n";
+    out + &table(&header, changes.iter().map(|change| row(change, factors, groups, measures)))
+}
+
+fn row(change: &Change, factors: &[Factor], groups: &[Group<'_>], measures: &[&Measure]) -> Vec<String> {
+    let [before, after] = change.between;
+    let changed = &factors[change.factor];
+    let what = format!(
+        "{}: {} → {}",
+        escape::code(&changed.telling().name),
+        escape::code(changed.value(before)),
+        escape::code(changed.value(after))
+    );
+    let others = factors.iter().enumerate().filter(|(i, _)| *i != change.factor);
+    let all_else: Vec<String> = others.map(|(_, other)| escape::text(&other.says(before))).collect();
+    let found = |i: usize| format!("{} of {}", words::found_in(&groups[i]), groups[i].runs.len());
+    let found = format!("{} → {}", found(before), found(after));
+    let numbers = measures.iter().map(|measure| {
+        let [before, after] = [before, after].map(|i| cell(measure, mean(&groups[i], measure.of)));
+        if before == after { before } else { format!("{before} → {after}") }
+    });
+    [what, all_else.join(", "), found].into_iter().chain(numbers).collect()
+}
+
+fn mean(group: &Group<'_>, of: fn(&crate::record::Record) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = group.runs.iter().filter_map(|run| of(&run.record)).collect();
+    words::spread(&values).map(|(_, mean, _)| mean)
+}
+
+/// What changing one thing did, over all its pairs.
+fn sentence(factor: &Factor, changes: &[&Change], groups: &[Group<'_>]) -> String {
+    let share = |i: usize| words::found_in(&groups[i]) as f64 / groups[i].runs.len() as f64;
+    let more =
+        |sign: f64| changes.iter().filter(move |c| sign * (share(c.between[1]) - share(c.between[0])) > 0.0);
+    let (more, less, n) = (more(1.0).count(), more(-1.0).count(), changes.len());
+    let names: Vec<String> = factor.rows().iter().map(|row| escape::code(&row.key())).collect();
+    let pairs = if n == 1 { "1 pair".to_string() } else { format!("{n} pairs") };
+    let found = match (more, less) {
+        (0, 0) => format!("a head was found no more and no less often after it ({pairs})"),
+        (more, 0) => format!("a head was found more often after it in {more} of {pairs}"),
+        (0, less) => format!("a head was found less often after it in {less} of {pairs}"),
+        (more, less) => {
+            format!("a head was found more often after it in {more} and less often in {less} of {pairs}")
+        }
+    };
+    let previous = |i: usize| mean(&groups[i], |record| words::best(record, "previous_token"));
+    let steps: Vec<f64> =
+        changes.iter().filter_map(|c| Some(previous(c.between[1])? - previous(c.between[0])?)).collect();
+    let values: std::collections::BTreeSet<&str> =
+        changes.iter().flat_map(|c| c.between.map(|i| factor.value(i))).collect();
+    let from = factor.value(changes[0].between[0]);
+    let to: Vec<String> = values.into_iter().filter(|value| *value != from).map(escape::code).collect();
+    let change = format!("{}, {} → {}", names.join(" and "), escape::code(from), to.join(" or "));
+    match words::spread(&steps) {
+        None => format!("{change}: {found}."),
+        Some((lo, mean, hi)) => {
+            let [lo, mean, hi] =
+                [lo, mean, hi].map(|x| format!("{}{}", if x > 0.0 { "+" } else { "" }, decimal(x, 2)));
+            format!("{change}: {found}; the best previous-token score moved by {mean} ({lo} to {hi}).")
+        }
+    }
+}
