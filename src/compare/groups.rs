@@ -55,8 +55,33 @@ fn labels(groups: &[Group<'_>], factors: &[Factor]) -> Vec<String> {
     };
     let by_values = (1..=3).contains(&factors.len()) && factors.iter().all(short);
     let label = |(i, group): (usize, &Group<'_>)| match by_values {
-        false => group.runs[0].label.clone(),
+        false => in_common(&group.runs.iter().map(|run| run.label.as_str()).collect::<Vec<_>>()),
         true => factors.iter().map(|factor| factor.says(i)).collect::<Vec<_>>().join(", "),
     };
     groups.iter().enumerate().map(label).collect()
+}
+
+/// What the names of runs begin with, up to where a part of them ends: `seeds/attn` of `seeds/attn/seed=0` and
+/// `seeds/attn/seed=1`.
+fn in_common(labels: &[&str]) -> String {
+    let first = labels[0];
+    let shared = |length: usize| labels.iter().all(|label| label.starts_with(&first[..length]));
+    let ends = first.match_indices(['/', ',']).map(|(at, _)| at).filter(|at| *at > 0 && shared(*at));
+    match ends.last() {
+        Some(end) if labels.len() > 1 => first[..end].to_string(),
+        _ => first.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_one_configuration_are_called_by_what_their_names_share() {
+        assert_eq!(in_common(&["seeds/attn/seed=0", "seeds/attn/seed=1"]), "seeds/attn");
+        assert_eq!(in_common(&["lr=1,seed=0", "lr=1,seed=1"]), "lr=1");
+        assert_eq!(in_common(&["seed=0", "seed=1"]), "seed=0");
+        assert_eq!(in_common(&["a/b"]), "a/b");
+    }
 }
