@@ -92,6 +92,29 @@ fn pairs_that_differ_in_one_thing_are_set_beside_each_other() {
 }
 
 #[test]
+fn a_comparison_says_that_the_text_has_changed_between_its_runs() {
+    let bench = Bench::new();
+    let text = |lines: usize| {
+        let line = |i: usize| format!("Line {i} of {lines} says {}.\n", i * i);
+        fs::write(bench.path().join("text.txt"), (0..lines).map(line).collect::<String>()).unwrap();
+    };
+    let spec = SPEC.replace("kind = \"stories\"\nbytes = 60_000", "kind = \"text\"\npath = \"text.txt\"");
+    fs::write(bench.path().join("tiny.toml"), spec).unwrap();
+    for (lines, name) in [(900, "first"), (900, "second"), (950, "third")] {
+        text(lines);
+        bench.good(&["run", "tiny.toml", "--name", name, "--quiet"]);
+    }
+    let said = |runs: &[&str]| {
+        bench.good(&[&["compare", "--out", "compared"], runs].concat());
+        String::from_utf8(bench.read("compared/report.md"))
+            .unwrap()
+            .contains("Not all of them read the same text")
+    };
+    assert!(!said(&["runs/first", "runs/second"]));
+    assert!(said(&["runs/first", "runs/second", "runs/third"]));
+}
+
+#[test]
 fn a_member_that_fails_does_not_stop_the_others() {
     let bench = bench("[sweep]\n\"architecture.init.unembedding_std\" = [0.02, 1e37, 0.03]\n");
     let said = bench.bad(&["run", "tiny.toml", "--quiet"], 1);

@@ -3,6 +3,7 @@
 use crate::dataset::Dataset;
 use crate::plan::Plan;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `provenance.json`.
@@ -15,7 +16,7 @@ pub fn provenance(plan: &Plan, dataset: &Dataset, n_parameters: usize) -> Value 
         "threads": rayon::current_num_threads(),
         "seed": plan.seed,
         "n_parameters": n_parameters,
-        "argv": std::env::args().collect::<Vec<_>>(),
+        "argv": command_line(),
         "dataset": dataset.summary(),
         "tokenizer": {
             "kind": plan.tokenizer.kind,
@@ -24,6 +25,17 @@ pub fn provenance(plan: &Plan, dataset: &Dataset, n_parameters: usize) -> Value 
         },
         "created": now(),
     })
+}
+
+/// What was typed, without the place where the program lies: members of a sweep are run by their full path.
+fn command_line() -> Vec<String> {
+    let mut words: Vec<String> = std::env::args().collect();
+    let name =
+        words.first().and_then(|first| Some(Path::new(first).file_name()?.to_string_lossy().into_owned()));
+    if let (Some(first), Some(name)) = (words.first_mut(), name) {
+        *first = name;
+    }
+    words
 }
 
 /// Now, as `2026-11-24T09:30:00Z`.

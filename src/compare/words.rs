@@ -82,6 +82,7 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
         (_, 1) => said.push("One is not finished.".into()),
         (_, n) => said.push(format!("{n} are not finished.")),
     }
+    said.extend(texts(runs));
     // Of many only those that have something to tell.
     let telling = |group: &&Group<'_>| groups.len() <= 4 || found_in(group) > 0;
     let telling: Vec<&Group<'_>> = groups.iter().filter(telling).collect();
@@ -93,6 +94,27 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
     }
     said.extend(losses(groups));
     said.join(" ")
+}
+
+/// That runs of one dataset did not read the same of it, where files came or went between them.
+fn texts(runs: &[Run]) -> Option<String> {
+    let mut read: Vec<(Option<&toml::Value>, &str)> = Vec::new();
+    for Run { record, .. } in runs {
+        let digest = record.provenance.pointer("/dataset/digest").and_then(serde_json::Value::as_str);
+        let what = (record.plan.get("dataset"), digest.unwrap_or_default());
+        if !what.1.is_empty() && !read.contains(&what) {
+            read.push(what);
+        }
+    }
+    let more =
+        |(dataset, _): &&(Option<&toml::Value>, &str)| read.iter().filter(|(d, _)| d == dataset).count() > 1;
+    let several = read.iter().filter(more).count();
+    (several > 0).then(|| {
+        format!(
+            "Not all of them read the same text: what lies at the dataset's path changed between runs ({several} \
+             states, by their digests), so that losses on held-out text are not of the same text either."
+        )
+    })
 }
 
 /// How often and when a head formed in a group.

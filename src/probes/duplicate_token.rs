@@ -1,12 +1,11 @@
 //! The duplicate-token head: it looks at earlier copies of the current token itself.
 
 use super::repeated::after_occurrences;
-use super::{Context, ProbeKind, mean};
+use super::{Context, ProbeKind, Windows, mean, windows};
 use crate::error::Result;
 use crate::record::Table;
 use crate::spec::check::nothing;
-use crate::spec::{Default, Key, Kind, Trait, Type};
-use serde::Deserialize;
+use crate::spec::{Kind, Trait};
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
@@ -18,12 +17,7 @@ pub const KIND: ProbeKind = ProbeKind {
               windows, over the positions whose token has occurred before. A share, 0 to 1. \
               Uniform attention scores as much as tokens recur.",
         example: "probe = \"duplicate_token\"",
-        keys: &[Key {
-            name: "sequences",
-            ty: Type::Integer(1, 10_000),
-            default: Default::Value("16"),
-            doc: "held-out windows averaged over",
-        }],
+        keys: &[windows("16")],
         traits: &[Trait::NeedsHeads],
         check: nothing,
     },
@@ -31,13 +25,8 @@ pub const KIND: ProbeKind = ProbeKind {
     finish: None,
 };
 
-#[derive(Debug, Deserialize)]
-struct Config {
-    sequences: usize,
-}
-
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
-    let Config { sequences } = cx.config()?;
+    let Windows { sequences } = cx.config()?;
     let n_ctx = cx.subject.n_ctx();
     let mut windows = cx.material.validation(sequences);
     windows.iter_mut().for_each(|w| w.truncate(n_ctx));

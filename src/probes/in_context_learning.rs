@@ -1,7 +1,7 @@
 //! How much better a model predicts late in its context than early.
 
 use super::repeated_loss::by_position;
-use super::{Context, ProbeKind, mean};
+use super::{Context, ProbeKind, mean, windows};
 use crate::error::Result;
 use crate::record::Table;
 use crate::spec::{Checking, Default, Key, Kind, Type};
@@ -18,12 +18,7 @@ pub const KIND: ProbeKind = ProbeKind {
               the early loss rises.",
         example: "probe = \"in_context_learning\"",
         keys: &[
-            Key {
-                name: "sequences",
-                ty: Type::Integer(1, 100_000),
-                default: Default::Value("256"),
-                doc: "held-out windows averaged over",
-            },
+            windows("256"),
             Key {
                 name: "early_position",
                 ty: Type::Integer(1, 65536),

@@ -1,12 +1,11 @@
 //! What there is to gain from an induction head: tokens that the last occurrence of the one before predicts.
 
-use super::{Context, ProbeKind, mean};
+use super::{Context, ProbeKind, Windows, mean, windows};
 use crate::dataset::Bigrams;
 use crate::error::Result;
 use crate::record::Table;
+use crate::spec::Kind;
 use crate::spec::check::nothing;
-use crate::spec::{Default, Key, Kind, Type};
-use serde::Deserialize;
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
@@ -21,12 +20,7 @@ pub const KIND: ProbeKind = ProbeKind {
               Beside each share the model's mean loss on the group, nats a token: an induction head shows \
               in `context`. The shares are of the data alone and the same at every checkpoint.",
         example: "probe = \"last_occurrence\"",
-        keys: &[Key {
-            name: "sequences",
-            ty: Type::Integer(1, 100_000),
-            default: Default::Value("64"),
-            doc: "held-out windows looked at",
-        }],
+        keys: &[windows("64")],
         traits: &[],
         check: nothing,
     },
@@ -37,13 +31,8 @@ pub const KIND: ProbeKind = ProbeKind {
 /// How a token can be predicted.
 const GROUPS: [&str; 3] = ["context", "both", "other"];
 
-#[derive(Debug, Deserialize)]
-struct Config {
-    sequences: usize,
-}
-
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
-    let Config { sequences } = cx.config()?;
+    let Windows { sequences } = cx.config()?;
     let windows = cx.material.validation(sequences);
     let losses = cx.subject.losses(&windows)?;
     let (bigrams, d_vocab) = (cx.material.bigrams(), cx.subject.d_vocab());

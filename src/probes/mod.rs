@@ -38,9 +38,9 @@ use crate::error::{Error, Result};
 use crate::model::Subject;
 use crate::random::Stream;
 use crate::record::{Cell, Table};
-use crate::spec::Kind;
+use crate::spec::{Default, Key, Kind, Type};
 use crate::tokenizer::Tokenizer;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 /// The kinds of probe.
 pub const KINDS: &[&ProbeKind] = &[
@@ -155,6 +155,22 @@ impl Context<'_> {
     pub fn row<const N: usize>(&self, cells: [Cell; N]) -> impl Iterator<Item = Cell> {
         [Cell::from(self.step), Cell::from(self.tokens)].into_iter().chain(cells)
     }
+}
+
+/// The key of probes that look at held-out windows: how many of them.
+const fn windows(default: &'static str) -> Key {
+    Key {
+        name: "sequences",
+        ty: Type::Integer(1, 100_000),
+        default: Default::Value(default),
+        doc: "held-out windows averaged over",
+    }
+}
+
+/// The parameters of a probe that has no other key.
+#[derive(Debug, Deserialize)]
+struct Windows {
+    sequences: usize,
 }
 
 /// The mean of an iterator's numbers, `NaN` if it has none.

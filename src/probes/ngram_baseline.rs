@@ -1,12 +1,11 @@
 //! How far a model's predictions are from those of counting tokens and pairs of tokens.
 
-use super::{Context, ProbeKind, mean};
+use super::{Context, ProbeKind, Windows, mean, windows};
 use crate::dataset::Bigrams;
 use crate::error::Result;
 use crate::record::Table;
+use crate::spec::Kind;
 use crate::spec::check::nothing;
-use crate::spec::{Default, Key, Kind, Type};
-use serde::Deserialize;
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
@@ -21,12 +20,7 @@ pub const KIND: ProbeKind = ProbeKind {
               one pseudo-count) of at most 2^21 training tokens. Both fall as a model learns to count; \
               they rise again where it learns more.",
         example: "probe = \"ngram_baseline\"",
-        keys: &[Key {
-            name: "sequences",
-            ty: Type::Integer(1, 10_000),
-            default: Default::Value("8"),
-            doc: "held-out windows averaged over",
-        }],
+        keys: &[windows("8")],
         traits: &[],
         check: nothing,
     },
@@ -34,13 +28,8 @@ pub const KIND: ProbeKind = ProbeKind {
     finish: None,
 };
 
-#[derive(Debug, Deserialize)]
-struct Config {
-    sequences: usize,
-}
-
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
-    let Config { sequences } = cx.config()?;
+    let Windows { sequences } = cx.config()?;
     let (n_ctx, d_vocab) = (cx.subject.n_ctx(), cx.subject.d_vocab());
     let unigram = Unigram::new(cx.material.frequencies());
     let bigrams = cx.material.bigrams();

@@ -1,11 +1,10 @@
 //! The previous-token head: the bottleneck of attention→attention.
 
-use super::{Context, ProbeKind, mean};
+use super::{Context, ProbeKind, Windows, mean, windows};
 use crate::error::Result;
 use crate::record::Table;
 use crate::spec::check::nothing;
-use crate::spec::{Default, Key, Kind, Trait, Type};
-use serde::Deserialize;
+use crate::spec::{Kind, Trait};
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
@@ -15,12 +14,7 @@ pub const KIND: ProbeKind = ProbeKind {
         doc: "Mean attention from every position to the one before it (Elhage et al. 2021), on \
               held-out windows. A share, 0 to 1.",
         example: "probe = \"previous_token\"",
-        keys: &[Key {
-            name: "sequences",
-            ty: Type::Integer(1, 10_000),
-            default: Default::Value("16"),
-            doc: "held-out windows averaged over",
-        }],
+        keys: &[windows("16")],
         traits: &[Trait::NeedsHeads],
         check: nothing,
     },
@@ -28,13 +22,8 @@ pub const KIND: ProbeKind = ProbeKind {
     finish: None,
 };
 
-#[derive(Debug, Deserialize)]
-struct Config {
-    sequences: usize,
-}
-
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
-    let Config { sequences } = cx.config()?;
+    let Windows { sequences } = cx.config()?;
     let n_ctx = cx.subject.n_ctx();
     let mut windows = cx.material.validation(sequences);
     windows.iter_mut().for_each(|w| w.truncate(n_ctx));

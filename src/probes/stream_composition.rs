@@ -1,11 +1,10 @@
 //! What the residual stream is made of, and whether the current token can still be read in it.
 
-use super::{Context, ProbeKind, mean};
+use super::{Context, ProbeKind, Windows, mean, windows};
 use crate::error::Result;
 use crate::record::Table;
+use crate::spec::Kind;
 use crate::spec::check::nothing;
-use crate::spec::{Default, Key, Kind, Type};
-use serde::Deserialize;
 
 /// The registry's entry.
 pub const KIND: ProbeKind = ProbeKind {
@@ -20,12 +19,7 @@ pub const KIND: ProbeKind = ProbeKind {
               for the number of groups (epsilon squared, Kelley 1935: one minus the mean square within over \
               the total mean square); 0 by chance, 1 where the token decides the stream.",
         example: "probe = \"stream_composition\"",
-        keys: &[Key {
-            name: "sequences",
-            ty: Type::Integer(1, 10_000),
-            default: Default::Value("32"),
-            doc: "held-out windows whose tokens are taken",
-        }],
+        keys: &[windows("32")],
         traits: &[],
         check: nothing,
     },
@@ -33,13 +27,8 @@ pub const KIND: ProbeKind = ProbeKind {
     finish: None,
 };
 
-#[derive(Debug, Deserialize)]
-struct Config {
-    sequences: usize,
-}
-
 fn measure(cx: &Context<'_>) -> Result<Vec<Table>> {
-    let Config { sequences } = cx.config()?;
+    let Windows { sequences } = cx.config()?;
     let n_ctx = cx.subject.n_ctx();
     let mut windows = cx.material.validation(sequences);
     windows.iter_mut().for_each(|window| window.truncate(n_ctx));
