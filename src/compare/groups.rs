@@ -66,8 +66,8 @@ fn labels(groups: &[Group<'_>], factors: &[Factor]) -> Vec<String> {
 fn in_common(labels: &[&str]) -> String {
     let first = labels[0];
     let shared = |length: usize| labels.iter().all(|label| label.starts_with(&first[..length]));
-    let ends = first.match_indices(['/', ',']).map(|(at, _)| at).filter(|at| *at > 0 && shared(*at));
-    match ends.last() {
+    let mut ends = first.match_indices(['/', ',']).map(|(at, _)| at).filter(|at| *at > 0 && shared(*at));
+    match ends.next_back() {
         Some(end) if labels.len() > 1 => first[..end].to_string(),
         _ => first.to_string(),
     }
