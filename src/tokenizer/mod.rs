@@ -7,6 +7,7 @@ mod bytes;
 mod encode;
 mod file;
 mod gpt2;
+mod hub;
 mod ids;
 mod json;
 mod learned;
@@ -49,7 +50,7 @@ pub struct Learn {
 
 /// The kinds of tokenizer.
 pub const KINDS: &[&TokenizerKind] =
-    &[&bpe::KIND, &bytes::KIND, &gpt2::KIND, &file::KIND, &ids::KIND];
+    &[&bpe::KIND, &bytes::KIND, &gpt2::KIND, &file::KIND, &hub::KIND, &ids::KIND];
 
 /// The kind a plan has chosen.
 pub fn kind(chosen: &Chosen) -> Result<&'static TokenizerKind> {
