@@ -3,13 +3,18 @@
 mod bigram_triggers;
 mod bigrams;
 mod chain;
+mod count;
 mod documents;
+mod ids;
 mod markov;
 mod repeated_random;
 mod sequences;
 mod store;
 mod stories;
 mod text;
+mod token_files;
+mod tokens;
+mod windows;
 
 pub use crate::tokenizer::Event;
 pub use bigrams::Bigrams;
@@ -26,11 +31,18 @@ use sequences::tiled;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::OnceLock;
-use store::Store;
+use store::{Facts, Store};
+use windows::Windows;
 
 /// The kinds of dataset.
-pub const KINDS: &[&DatasetKind] =
-    &[&text::KIND, &stories::KIND, &repeated_random::KIND, &bigram_triggers::KIND, &markov::KIND];
+pub const KINDS: &[&DatasetKind] = &[
+    &text::KIND,
+    &tokens::KIND,
+    &stories::KIND,
+    &repeated_random::KIND,
+    &bigram_triggers::KIND,
+    &markov::KIND,
+];
 
 /// A kind of dataset.
 #[derive(Debug)]
@@ -46,8 +58,44 @@ pub struct DatasetKind {
 pub enum Source {
     /// Documents of text, tokenised into a store; given the plan's seed.
     Documents(OpenDocuments),
+    /// Token ids on disk, as they are.
+    Tokens(Tokens),
     /// Sequences made on the spot.
     Sequences(OpenSequences),
+}
+
+/// How token ids on disk are opened.
+#[derive(Debug)]
+pub struct Tokens {
+    /// How much there is, known without reading it.
+    pub survey: fn(&Chosen) -> Result<Survey>,
+    /// Opens them, given the cache.
+    pub open: OpenTokens,
+}
+
+/// Opens a plan's token ids for its tokenizer, given the cache.
+pub type OpenTokens = fn(&Plan, &Tokenizer, &Path, &mut dyn FnMut(Event)) -> Result<Stored>;
+
+/// Token ids on disk, and what is known of them.
+#[derive(Debug)]
+pub struct Stored {
+    /// The ids.
+    pub windows: Windows,
+    /// What was read.
+    pub summary: Summary,
+    /// How often each token occurs in the training part, `[d_vocab]`.
+    pub frequencies: Vec<u64>,
+}
+
+/// How much there is to read, as far as that is known beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survey {
+    /// Documents, of text that has not been tokenised.
+    pub documents: Option<usize>,
+    /// Bytes.
+    pub bytes: u64,
+    /// Tokens, of what has been.
+    pub tokens: Option<u64>,
 }
 
 /// Opens the documents of a dataset, given its table and the plan's seed.
@@ -95,7 +143,7 @@ const COUNTED: usize = 1 << 21;
 
 #[derive(Debug)]
 enum From {
-    Store(Box<Store>),
+    Windows(Windows),
     Sequences(Box<dyn Sequences>),
 }
 
@@ -110,7 +158,7 @@ fn kind(chosen: &Chosen) -> Result<&'static DatasetKind> {
 /// If the text it learns from cannot be read.
 pub fn open_tokenizer(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Tokenizer> {
     match kind(&plan.dataset)?.source {
-        Source::Sequences(_) => Tokenizer::from_keys(&plan.tokenizer),
+        Source::Sequences(_) | Source::Tokens(_) => Tokenizer::from_keys(&plan.tokenizer),
         Source::Documents(open) => {
             let documents = open(&plan.dataset, plan.seed, events)?;
             tokenizer_for(plan, &*documents, cache, events)
@@ -118,16 +166,20 @@ pub fn open_tokenizer(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) 
     }
 }
 
-/// How much there is to read, known without reading it: documents and bytes. Nothing where sequences
-/// are made on the spot.
+/// How much there is to read; nothing where sequences are made on the spot.
 ///
 /// # Errors
 /// If the documents cannot be listed.
-pub fn survey(plan: &Plan) -> Result<Option<(usize, u64)>> {
-    let Source::Documents(open) = kind(&plan.dataset)?.source else { return Ok(None) };
-    let documents = open(&plan.dataset, plan.seed, &mut |_| {})?;
-    let bytes = (0..documents.count()).map(|i| documents.size(i)).sum();
-    Ok(Some((documents.count(), bytes)))
+pub fn survey(plan: &Plan) -> Result<Option<Survey>> {
+    match &kind(&plan.dataset)?.source {
+        Source::Sequences(_) => Ok(None),
+        Source::Tokens(tokens) => (tokens.survey)(&plan.dataset).map(Some),
+        Source::Documents(open) => {
+            let documents = open(&plan.dataset, plan.seed, &mut |_| {})?;
+            let bytes = (0..documents.count()).map(|i| documents.size(i)).sum();
+            Ok(Some(Survey { documents: Some(documents.count()), bytes, tokens: None }))
+        }
+    }
 }
 
 fn tokenizer_for(
@@ -147,8 +199,21 @@ impl Dataset {
     /// If nothing can be read, or it is less than two sequences.
     pub fn open(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Dataset> {
         let plan = plan.clone();
-        let open = match kind(&plan.dataset)?.source {
-            Source::Documents(open) => open,
+        let (tokenizer, stored) = match &kind(&plan.dataset)?.source {
+            Source::Documents(open) => {
+                let documents = open(&plan.dataset, plan.seed, events)?;
+                let tokenizer = tokenizer_for(&plan, &*documents, cache, events)?;
+                let window = plan.architecture.n_ctx + 1;
+                let Store { facts, windows, .. } =
+                    Store::open(&*documents, &tokenizer, window, cache, events)?;
+                let Facts { summary, frequencies, .. } = facts;
+                (tokenizer, Stored { windows, summary, frequencies })
+            }
+            Source::Tokens(tokens) => {
+                let tokenizer = Tokenizer::from_keys(&plan.tokenizer)?;
+                let stored = (tokens.open)(&plan, &tokenizer, cache, events)?;
+                (tokenizer, stored)
+            }
             Source::Sequences(open) => {
                 let tokenizer = Tokenizer::from_keys(&plan.tokenizer)?;
                 let sequences = open(&plan)?;
@@ -167,17 +232,10 @@ impl Dataset {
                 return Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams, from });
             }
         };
-        let documents = open(&plan.dataset, plan.seed, events)?;
-        let tokenizer = tokenizer_for(&plan, &*documents, cache, events)?;
-        let window = plan.architecture.n_ctx + 1;
-        let store = Store::open(&*documents, &tokenizer, window, cache, events)?;
-        let summary = Summary {
-            kind: plan.dataset.kind.clone(),
-            path: plan.dataset.config.get("path").and_then(|p| p.as_str()).map(str::to_string),
-            ..store.facts.summary.clone()
-        };
-        let frequencies = store.facts.frequencies.clone();
-        let (bigrams, from) = (OnceLock::new(), From::Store(Box::new(store)));
+        let Stored { windows, summary, frequencies } = stored;
+        let path = plan.dataset.config.get("path").and_then(|p| p.as_str()).map(str::to_string);
+        let summary = Summary { kind: plan.dataset.kind.clone(), path, ..summary };
+        let (bigrams, from) = (OnceLock::new(), From::Windows(windows));
         Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams, from })
     }
 
@@ -200,7 +258,7 @@ impl Dataset {
     pub fn bigrams(&self) -> &Bigrams {
         self.bigrams.get_or_init(|| {
             let stretches = match &self.from {
-                From::Store(store) => store.stretches(COUNTED),
+                From::Windows(windows) => windows.stretches(COUNTED),
                 From::Sequences(made) => sequences::sample(&**made, &self.plan, "bigrams", COUNTED),
             };
             Bigrams::count(self.plan.d_vocab(), stretches)
@@ -217,20 +275,20 @@ impl Dataset {
     /// One training window of `n_ctx + 1` tokens, of the kind that `repeat` draws.
     fn sequence(&self, rng: &mut Stream) -> Vec<usize> {
         let width = self.plan.architecture.n_ctx + 1;
-        let store = match &self.from {
+        let windows = match &self.from {
             From::Sequences(sequences) => return sequences.draw(rng, width),
-            From::Store(store) => store,
+            From::Windows(windows) => windows,
         };
         let repeat = self.plan.repeat();
         let draw = random::unit(rng);
         if draw < repeat.passages {
             let period = sequences::period(rng, repeat.period);
-            tiled(&store.training(rng, period), width)
+            tiled(&windows.training(rng, period), width)
         } else if draw < repeat.passages + repeat.random {
             let period = sequences::period(rng, repeat.period);
             tiled(&self.random_tokens(rng, period), width)
         } else {
-            store.training(rng, width)
+            windows.training(rng, width)
         }
     }
 
@@ -242,7 +300,7 @@ impl Dataset {
     pub fn validation(&self, count: usize) -> Vec<Vec<usize>> {
         let width = self.plan.architecture.n_ctx + 1;
         match &self.from {
-            From::Store(store) => store.validation(count, width),
+            From::Windows(windows) => windows.validation(count, width),
             From::Sequences(sequences) => {
                 let mut rng = random::stream(self.plan.seed, "validation", 0);
                 (0..count).map(|_| sequences.draw(&mut rng, width)).collect()
@@ -250,10 +308,10 @@ impl Dataset {
         }
     }
 
-    /// Held-out passages without a start token inside; none if the dataset is not text.
+    /// Held-out passages without a start token inside; none where sequences are made on the spot.
     pub fn passages(&self, rng: &mut Stream, count: usize, length: usize) -> Vec<Vec<usize>> {
         match &self.from {
-            From::Store(store) => store.passages(rng, count, length, self.tokenizer.start()),
+            From::Windows(windows) => windows.passages(rng, count, length, self.tokenizer.start()),
             From::Sequences(_) => Vec::new(),
         }
     }

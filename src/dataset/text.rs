@@ -43,7 +43,7 @@ pub const KIND: DatasetKind = DatasetKind {
             },
             VALIDATION_FRACTION,
         ],
-        traits: &[Trait::ReadsText],
+        traits: &[Trait::ReadsText, Trait::HasPassages],
         check,
     },
     source: Source::Documents(open),

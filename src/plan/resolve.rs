@@ -134,7 +134,9 @@ impl Resolver<'_> {
             blocks: blocks.iter().zip(layers).map(of_layer).collect(),
             d_vocab: None,
             tokenizes_text: kind("tokenizer").map(|k| k.is(Trait::TokenizesText)),
+            learns_tokenizer: kind("tokenizer").map(|k| k.is(Trait::LearnsFromText)),
             reads_text: kind("dataset").map(|k| k.is(Trait::ReadsText)),
+            has_passages: kind("dataset").map(|k| k.is(Trait::HasPassages)),
             dataset: None,
             steps: None,
         }

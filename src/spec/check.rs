@@ -155,8 +155,12 @@ pub struct Facts {
     pub d_vocab: Option<usize>,
     /// Whether there is a tokenizer that reads text.
     pub tokenizes_text: Option<bool>,
-    /// Whether the dataset is text, and so has passages of its own to repeat.
+    /// Whether the tokenizer is learned from the dataset's text.
+    pub learns_tokenizer: Option<bool>,
+    /// Whether the dataset is text.
     pub reads_text: Option<bool>,
+    /// Whether the dataset has passages of its own to repeat.
+    pub has_passages: Option<bool>,
     /// The dataset's table, once it has been checked.
     pub dataset: Option<toml::Table>,
     /// Optimizer steps.
