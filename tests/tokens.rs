@@ -236,7 +236,7 @@ fn what_is_no_file_of_token_ids_is_told_before_anything_runs() {
         ("text.bin", "is text"),
         ("short.bin", "20 tokens; a training and a held-out window need 34"),
         ("god.bin", "did you mean \"good.bin\"?"),
-        ("", "no train*.bin, only cut.bin"),
+        ("", "no train*.bin: there is only cut.bin"),
     ] {
         let said = bench.complaint(name, "");
         assert!(said.contains(words), "{name}: {said}");

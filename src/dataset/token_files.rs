@@ -185,7 +185,7 @@ fn in_folder(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), String> {
                 format!("only {}", others.iter().map(|n| n.to_string_lossy()).collect::<Vec<_>>().join(", "))
             }
         };
-        return Err(format!("{} has no train*.bin, {others}", folder.display()));
+        return Err(format!("{} has no train*.bin: there is {others}", folder.display()));
     }
     Ok((training, validation))
 }

@@ -138,6 +138,11 @@ impl Repository {
     #[cfg(feature = "hub")]
     fn download(&self, cache: &Path, file: &str, missing: String) -> Result<PathBuf, String> {
         use hf_hub::api::sync::ApiBuilder;
+        if environment("HF_HUB_OFFLINE")
+            .is_some_and(|set| !["0", "false", "no", "off"].contains(&set.as_str()))
+        {
+            return Err(format!("{missing}, and $HF_HUB_OFFLINE forbids to download it"));
+        }
         let of = match self.of {
             Of::Model => hf_hub::RepoType::Model,
             Of::Dataset => hf_hub::RepoType::Dataset,
