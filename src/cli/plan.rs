@@ -1,9 +1,9 @@
 //! `indhead plan`: what a spec comes to, before anything runs.
 
-use super::planning::{Ready, plan_spec};
+use super::planning::{Ready, plan_from_afar};
 use super::printed::{Format, columns, json, thousands};
 use super::{Outcome, console};
-use crate::dataset;
+use crate::dataset::{self, Survey};
 use crate::model::cost::{flops_per_token, training_bytes};
 use crate::model::shapes::{Part, shapes};
 use crate::plan::Plan;
@@ -33,14 +33,17 @@ struct Consequences {
     checkpoints: Vec<u64>,
     flops_per_token: u64,
     bytes: u64,
-    /// Documents and bytes, where there are any.
-    dataset: Option<(usize, u64)>,
+    /// Whether what is to be read is on this machine.
+    here: bool,
+    /// How much there is to read, where anything is.
+    dataset: Option<Survey>,
 }
 
 /// Prints the plan with the origin of every value, and what it comes to.
 pub fn plan(arguments: Arguments) -> Outcome {
-    let ready = plan_spec(&arguments.spec, &arguments.sets)?;
+    let ready = plan_from_afar(&arguments.spec, &arguments.sets)?;
     let plan = &ready.plan;
+    let here = !ready.findings.not_here.iter().any(|key| key.starts_with("dataset."));
     let comes_to = Consequences {
         parts: shapes(plan)?,
         steps: plan.training.steps,
@@ -48,7 +51,8 @@ pub fn plan(arguments: Arguments) -> Outcome {
         checkpoints: checkpoint_steps(plan)?.into_iter().collect(),
         flops_per_token: flops_per_token(plan)?,
         bytes: training_bytes(plan)?,
-        dataset: dataset::survey(plan)?,
+        here,
+        dataset: if here { dataset::survey(plan)? } else { None },
     };
     console::out(&match arguments.format {
         Format::Text => text(&ready, &comes_to),
@@ -114,12 +118,17 @@ fn read(plan: &Plan, comes_to: &Consequences) -> String {
     let kind = &plan.dataset.kind;
     let path = plan.dataset.config.get("path").and_then(|path| path.as_str());
     let place = path.map_or(String::new(), |path| format!(" in {path}"));
-    match comes_to.dataset {
-        Some((documents, bytes)) => {
-            format!("{kind}: {} documents, {} bytes{place}", thousands(documents as u64), thousands(bytes))
-        }
-        None => format!("{kind}: sequences made on the spot"),
-    }
+    let Some(Survey { documents, bytes, tokens }) = comes_to.dataset else {
+        return match comes_to.here {
+            true => format!("{kind}: sequences made on the spot"),
+            false => format!("{kind}: not on this machine{place}"),
+        };
+    };
+    let documents = documents.map(|n| format!("{} documents", thousands(n as u64)));
+    let times = |tokens: u64| comes_to.tokens as f64 / tokens.max(1) as f64;
+    let tokens = tokens.map(|n| format!("{} tokens, each read {:.2} times", thousands(n), times(n)));
+    let parts: Vec<String> = documents.into_iter().chain(tokens).collect();
+    format!("{kind}: {}, {} bytes{place}", parts.join(", "), thousands(bytes))
 }
 
 /// A long list without its middle.
@@ -153,8 +162,10 @@ fn to_json(ready: &Ready, comes_to: &Consequences) -> Value {
         "training_bytes": comes_to.bytes,
         "dataset": {
             "kind": plan.dataset.kind,
-            "documents": comes_to.dataset.map(|(documents, _)| documents),
-            "bytes": comes_to.dataset.map(|(_, bytes)| bytes),
+            "here": comes_to.here,
+            "documents": comes_to.dataset.and_then(|survey| survey.documents),
+            "bytes": comes_to.dataset.map(|survey| survey.bytes),
+            "tokens": comes_to.dataset.and_then(|survey| survey.tokens),
         },
     })
 }

@@ -26,6 +26,14 @@ pub fn plan_spec(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
     plan_text(path, read_spec(path)?, sets)
 }
 
+/// The same, also where the data is on another machine: what is not here is warned of.
+pub fn plan_from_afar(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
+    let bytes = read_spec(path)?;
+    let mut spec = Spec::parse(path, &bytes, sets);
+    spec.findings.elsewhere = true;
+    plan_parsed(spec, path, bytes)
+}
+
 /// The bytes of a spec.
 ///
 /// # Errors
@@ -40,7 +48,10 @@ pub fn read_spec(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// The same from bytes that are not a file: `path` only names them.
 pub fn plan_text(path: &Path, bytes: Vec<u8>, sets: &[String]) -> Result<Ready, Failure> {
-    let spec = Spec::parse(path, &bytes, sets);
+    plan_parsed(Spec::parse(path, &bytes, sets), path, bytes)
+}
+
+fn plan_parsed(spec: Spec, path: &Path, bytes: Vec<u8>) -> Result<Ready, Failure> {
     if !spec.sweep.is_empty() {
         let (path, count) = (path.display(), spec.members().len());
         return Err(Failure::Usage(format!(

@@ -46,7 +46,7 @@ static PART: Choice = Choice {
 };
 
 fn check(cx: &mut Checking<'_>) {
-    if cx.facts.reads_text == Some(false) {
+    if cx.facts.has_passages == Some(false) {
         sequences::no_repeats(cx, "no part of this mixture is text, and what others make is not to repeat");
     }
 }

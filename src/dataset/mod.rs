@@ -3,37 +3,46 @@
 mod bigram_triggers;
 mod bigrams;
 mod chain;
+mod count;
 mod documents;
+mod ids;
 mod markov;
 mod mixture;
+mod opening;
 mod repeated_random;
 mod sequences;
 mod store;
 mod stories;
 mod supply;
 mod text;
+mod token_files;
+mod tokens;
+mod windows;
 
 pub use crate::tokenizer::Event;
 pub use bigrams::Bigrams;
 pub use markov::NAME as MARKOV;
 pub use mixture::PARTS;
+pub use opening::{open_tokenizer, survey};
 pub use sequences::Sequences;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::{Chosen, Plan};
 use crate::random::{self, Stream};
 use crate::spec::Kind;
-use crate::tokenizer::{Tokenizer, learned};
+use crate::tokenizer::Tokenizer;
 use documents::Documents;
+use opening::Opened;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::OnceLock;
-use store::Store;
 use supply::{Cut, Supply};
+use windows::Windows;
 
 /// The kinds of dataset.
 pub const KINDS: &[&DatasetKind] = &[
     &text::KIND,
+    &tokens::KIND,
     &stories::KIND,
     &repeated_random::KIND,
     &bigram_triggers::KIND,
@@ -55,10 +64,46 @@ pub struct DatasetKind {
 pub enum Source {
     /// Documents of text, tokenised into a store; given the plan's seed.
     Documents(OpenDocuments),
+    /// Token ids on disk, as they are.
+    Tokens(Tokens),
     /// Sequences made on the spot.
     Sequences(OpenSequences),
     /// Other datasets, each with its share of the sequences; the shares sum to one.
     Parts(ReadParts),
+}
+
+/// How token ids on disk are opened.
+#[derive(Debug)]
+pub struct Tokens {
+    /// How much there is, known without reading it.
+    pub survey: fn(&Chosen) -> Result<Survey>,
+    /// Opens them, given the cache.
+    pub open: OpenTokens,
+}
+
+/// Opens a plan's token ids for its tokenizer, given the cache.
+pub type OpenTokens = fn(&Plan, &Tokenizer, &Path, &mut dyn FnMut(Event)) -> Result<Stored>;
+
+/// Token ids on disk, and what is known of them.
+#[derive(Debug)]
+pub struct Stored {
+    /// The ids.
+    pub windows: Windows,
+    /// What was read.
+    pub summary: Summary,
+    /// How often each token occurs in the training part, `[d_vocab]`.
+    pub frequencies: Vec<u64>,
+}
+
+/// How much there is to read, as far as that is known beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survey {
+    /// Documents, of text that has not been tokenised.
+    pub documents: Option<usize>,
+    /// Bytes.
+    pub bytes: u64,
+    /// Tokens, of what has been.
+    pub tokens: Option<u64>,
 }
 
 /// Opens the documents of a dataset, given its table and the plan's seed.
@@ -107,144 +152,6 @@ pub struct Dataset {
 /// however large the dataset is.
 const COUNTED: usize = 1 << 21;
 
-fn kind(chosen: &Chosen) -> Result<&'static DatasetKind> {
-    let found = KINDS.iter().copied().find(|k| k.kind.name == chosen.kind);
-    found.ok_or_else(|| Error::message(format!("there is no dataset {:?} in this version", chosen.kind)))
-}
-
-/// A dataset whose tokenizer is not there yet.
-enum Opened {
-    Documents(Box<dyn Documents>),
-    Sequences(OpenSequences),
-    Parts(Vec<(f64, Chosen, Opened)>),
-}
-
-fn open(plan: &Plan, chosen: &Chosen, events: &mut dyn FnMut(Event)) -> Result<Opened> {
-    Ok(match kind(chosen)?.source {
-        Source::Documents(open) => Opened::Documents(open(chosen, plan.seed, events)?),
-        Source::Sequences(open) => Opened::Sequences(open),
-        Source::Parts(parts) => {
-            let mut opened = Vec::new();
-            for (share, part) in parts(chosen)? {
-                let inner = open(plan, &part, events)?;
-                opened.push((share, part, inner));
-            }
-            Opened::Parts(opened)
-        }
-    })
-}
-
-impl Opened {
-    /// Every source of text, with its share of the sequences.
-    fn texts(&self) -> Vec<(f64, &dyn Documents)> {
-        match self {
-            Opened::Documents(documents) => vec![(1.0, &**documents)],
-            Opened::Sequences(_) => Vec::new(),
-            Opened::Parts(parts) => {
-                let mut texts = Vec::new();
-                for (share, _, part) in parts {
-                    texts.extend(part.texts().into_iter().map(|(inner, text)| (share * inner, text)));
-                }
-                texts
-            }
-        }
-    }
-}
-
-/// The plan's tokenizer alone: learned, or found in the cache.
-///
-/// # Errors
-/// If the text it learns from cannot be read.
-pub fn open_tokenizer(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Tokenizer> {
-    tokenizer_for(plan, &open(plan, &plan.dataset, events)?, cache, events)
-}
-
-/// How much there is to read, known without reading it: documents and bytes. Nothing where sequences
-/// are made on the spot.
-///
-/// # Errors
-/// If the documents cannot be listed.
-pub fn survey(plan: &Plan) -> Result<Option<(usize, u64)>> {
-    let opened = open(plan, &plan.dataset, &mut |_| {})?;
-    let of_text = |(_, text): (f64, &dyn Documents)| {
-        (text.count(), (0..text.count()).map(|i| text.size(i)).sum::<u64>())
-    };
-    let each = opened.texts().into_iter().map(of_text);
-    Ok(each.reduce(|(documents, bytes), (more, of_them)| (documents + more, bytes + of_them)))
-}
-
-fn tokenizer_for(
-    plan: &Plan,
-    opened: &Opened,
-    cache: &Path,
-    events: &mut dyn FnMut(Event),
-) -> Result<Tokenizer> {
-    let texts = opened.texts();
-    let whole: f64 = texts.iter().map(|(share, _)| share).sum();
-    let identity = match texts.as_slice() {
-        [] => return Tokenizer::from_keys(&plan.tokenizer),
-        [(_, only)] => only.identity(),
-        several => {
-            let mut hasher = blake3::Hasher::new();
-            for (share, text) in several {
-                hasher.update(&share.to_le_bytes()).update(text.identity().as_bytes());
-            }
-            hasher.finalize()
-        }
-    };
-    let mut sample = |bytes: u64, events: &mut dyn FnMut(Event)| {
-        let mut sample = Vec::new();
-        for (share, text) in &texts {
-            let own = (bytes as f64 * (share / whole)) as u64;
-            sample.extend(documents::sample(*text, own, events)?);
-        }
-        Ok(sample)
-    };
-    learned(&plan.tokenizer, cache, identity, &mut sample, events)
-}
-
-/// Where a dataset's windows come from, and what was read for it.
-fn supply(
-    plan: &Plan,
-    chosen: &Chosen,
-    opened: Opened,
-    tokenizer: &Tokenizer,
-    cache: &Path,
-    events: &mut dyn FnMut(Event),
-) -> Result<(Supply, Summary)> {
-    let nothing_read = Summary { kind: chosen.kind.clone(), ..Summary::default() };
-    Ok(match opened {
-        Opened::Documents(documents) => {
-            let window = plan.architecture.n_ctx + 1;
-            let store = Store::open(&*documents, tokenizer, window, cache, events)?;
-            let path = chosen.config.get("path").and_then(|p| p.as_str()).map(str::to_string);
-            let summary = Summary { kind: chosen.kind.clone(), path, ..store.facts.summary.clone() };
-            (Supply::Store(Box::new(store)), summary)
-        }
-        Opened::Sequences(open) => {
-            let made = open(&Plan { dataset: chosen.clone(), ..plan.clone() }, tokenizer)?;
-            let tokens = plan.tokens_at(plan.training.steps);
-            (Supply::Sequences(made), Summary { tokens, ..nothing_read })
-        }
-        Opened::Parts(parts) => {
-            let (mut supplies, mut whole) = (Vec::new(), nothing_read);
-            let mut hasher = blake3::Hasher::new();
-            for (share, chosen, part) in parts {
-                let (part, summary) = supply(plan, &chosen, part, tokenizer, cache, events)?;
-                hasher.update(&share.to_le_bytes()).update(summary.digest.as_bytes());
-                whole.documents += summary.documents;
-                whole.bytes += summary.bytes;
-                whole.tokens += (summary.tokens as f64 * if part.has_text() { 1.0 } else { share }) as u64;
-                whole.skipped += summary.skipped;
-                whole.replaced += summary.replaced;
-                supplies.push((share, part));
-            }
-            whole.digest = hasher.finalize().to_hex().to_string();
-            (Supply::Mixture(supplies), whole)
-        }
-    })
-}
-
 impl Dataset {
     /// Opens a plan's dataset: learns or finds the tokenizer, tokenises or finds the stores.
     ///
@@ -252,9 +159,9 @@ impl Dataset {
     /// If nothing can be read, or it is less than two sequences.
     pub fn open(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Dataset> {
         let plan = plan.clone();
-        let opened = open(&plan, &plan.dataset, events)?;
-        let tokenizer = tokenizer_for(&plan, &opened, cache, events)?;
-        let (supply, summary) = supply(&plan, &plan.dataset, opened, &tokenizer, cache, events)?;
+        let opened = Opened::new(&plan, &plan.dataset, events)?;
+        let tokenizer = opened.tokenizer(&plan, cache, events)?;
+        let (supply, summary) = opened.supply(&plan, &plan.dataset, &tokenizer, cache, events)?;
         let frequencies = supply.frequencies(&plan);
         Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams: OnceLock::new(), supply })
     }

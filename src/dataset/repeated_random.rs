@@ -31,7 +31,7 @@ pub const KIND: DatasetKind = DatasetKind {
 
 fn check(cx: &mut Checking<'_>) {
     // As a part of a mixture that reads text, its tokens are those of the text.
-    if cx.facts.reads_text != Some(true) {
+    if cx.facts.has_passages != Some(true) {
         sequences::only_ids(cx, "every sequence of `repeated_random` repeats already");
     }
     let Some(n_ctx) = cx.facts.n_ctx else { return };

@@ -5,17 +5,16 @@
 //! document. The folder appears by one rename; its name is the digest of the texts and the tokenizer.
 
 use super::documents::{Document, Documents, groups};
+use super::ids::Ids;
+use super::windows::Windows;
 use super::{Event, Summary};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::random::{self, Stream};
 use crate::tokenizer::Tokenizer;
-use memmap2::Mmap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::ops::Range;
 use std::path::Path;
 
 /// Counts up whenever the same texts and tokenizer give other files.
@@ -37,40 +36,8 @@ pub struct Facts {
 pub struct Store {
     /// What it says of itself.
     pub facts: Facts,
-    training: Ids,
-    /// The held-out ids, and which of them: all, or the end of the training part of a text that is
-    /// one document.
-    validation: Option<Ids>,
-    training_range: Range<usize>,
-    validation_range: Range<usize>,
-}
-
-#[derive(Debug)]
-struct Ids {
-    map: Option<Mmap>,
-    width: usize,
-}
-
-impl Ids {
-    fn open(path: &Path, width: usize) -> Result<Ids> {
-        let file = File::open(path).map_err(Error::read(path))?;
-        let length = file.metadata().map_err(Error::read(path))?.len();
-        // SAFETY: stores are written once, under another name, and never changed afterwards.
-        let map =
-            if length == 0 { None } else { Some(unsafe { Mmap::map(&file) }.map_err(Error::read(path))?) };
-        Ok(Ids { map, width })
-    }
-
-    fn len(&self) -> usize {
-        self.map.as_ref().map_or(0, |m| m.len() / self.width)
-    }
-
-    fn window(&self, range: Range<usize>) -> Vec<usize> {
-        let Some(map) = &self.map else { return Vec::new() };
-        let bytes = &map[range.start * self.width..range.end * self.width];
-        let id = |b: &[u8]| b.iter().rev().fold(0, |id, byte| id << 8 | usize::from(*byte));
-        bytes.chunks_exact(self.width).map(id).collect()
-    }
+    /// Its ids.
+    pub windows: Windows,
 }
 
 impl Store {
@@ -111,76 +78,8 @@ impl Store {
         let facts: Facts = serde_json::from_slice(&bytes).map_err(damaged)?;
         let training = Ids::open(&path.join("training.bin"), facts.width)?;
         let validation = Ids::open(&path.join("validation.bin"), facts.width)?;
-        let (n, m) = (training.len(), validation.len());
-        if m >= window && n >= window {
-            let (training_range, validation_range) = (0..n, 0..m);
-            return Ok(Store {
-                facts,
-                training,
-                validation: Some(validation),
-                training_range,
-                validation_range,
-            });
-        }
-        // Too few documents to hold some out whole: the end of the longer part is held out.
-        let longer = if n >= m { training } else { validation };
-        let total = longer.len();
-        let held = ((total as f64 * documents.validation_fraction()) as usize).max(window);
-        if total < held + window {
-            let tokens = facts.summary.tokens;
-            return Err(Error::message(format!(
-                "the dataset has {tokens} tokens; a training and a held-out window need {}",
-                2 * window
-            )));
-        }
-        let (training_range, validation_range) = (0..total - held, total - held..total);
-        Ok(Store { facts, training: longer, validation: None, training_range, validation_range })
-    }
-
-    /// A random window of the training part.
-    pub fn training(&self, rng: &mut Stream, width: usize) -> Vec<usize> {
-        let starts = self.training_range.len() + 1 - width;
-        let start = self.training_range.start + random::below(rng, starts as u64) as usize;
-        self.training.window(start..start + width)
-    }
-
-    /// At most `count` tokens of the training part: all of it, or 64 stretches, evenly spread.
-    pub fn stretches(&self, count: usize) -> Vec<Vec<usize>> {
-        const STRETCHES: usize = 64;
-        let range = &self.training_range;
-        if range.len() <= count {
-            return vec![self.training.window(range.clone())];
-        }
-        let width = count / STRETCHES;
-        let start = |i: usize| range.start + (range.len() - width) * i / (STRETCHES - 1);
-        (0..STRETCHES).map(|i| self.training.window(start(i)..start(i) + width)).collect()
-    }
-
-    fn held_out(&self, start: usize, width: usize) -> Vec<usize> {
-        let start = self.validation_range.start + start;
-        self.validation.as_ref().unwrap_or(&self.training).window(start..start + width)
-    }
-
-    /// Held-out windows, evenly spread.
-    pub fn validation(&self, count: usize, width: usize) -> Vec<Vec<usize>> {
-        let length = self.validation_range.len();
-        let count = count.min(length / width).max(1);
-        let start = |i: usize| (length - width) * i / (count - 1).max(1);
-        (0..count).map(|i| self.held_out(start(i), width)).collect()
-    }
-
-    /// Held-out passages without the start token.
-    pub fn passages(&self, rng: &mut Stream, count: usize, length: usize, start: u32) -> Vec<Vec<usize>> {
-        const TRIES: usize = 200;
-        let starts = (self.validation_range.len() + 1).saturating_sub(length) as u64;
-        if starts == 0 {
-            return Vec::new();
-        }
-        let mut passage = || {
-            let mut tries = (0..TRIES).map(|_| self.held_out(random::below(rng, starts) as usize, length));
-            tries.find(|p| !p.contains(&(start as usize)))
-        };
-        (0..count).filter_map(|_| passage()).collect()
+        let windows = Windows::held_out(training, validation, documents.validation_fraction(), window)?;
+        Ok(Store { facts, windows })
     }
 }
 

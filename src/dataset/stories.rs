@@ -49,7 +49,7 @@ pub const KIND: DatasetKind = DatasetKind {
             },
             VALIDATION_FRACTION,
         ],
-        traits: &[Trait::ReadsText],
+        traits: &[Trait::ReadsText, Trait::HasPassages],
         check: nothing,
     },
     source: Source::Documents(open),

@@ -1,7 +1,8 @@
 //! Where windows come from: a store of tokenised text, sequences made on the spot, or a mixture.
 
+use super::Stored;
 use super::sequences::{self, Sequences, tiled};
-use super::store::Store;
+use super::windows::Windows;
 use crate::plan::Plan;
 use crate::random::{self, Stream};
 use crate::tokenizer::Tokenizer;
@@ -9,8 +10,8 @@ use crate::tokenizer::Tokenizer;
 /// A source of windows.
 #[derive(Debug)]
 pub enum Supply {
-    /// Text, tokenised.
-    Store(Box<Store>),
+    /// Token ids on disk.
+    Stored(Box<Stored>),
     /// Sequences made on the spot.
     Sequences(Box<dyn Sequences>),
     /// Several, each with its share of the sequences; the shares sum to one.
@@ -34,7 +35,7 @@ impl Supply {
     /// One training window.
     pub fn training(&self, cut: &Cut<'_>, rng: &mut Stream) -> Vec<usize> {
         match self {
-            Supply::Store(store) => repeating(store, cut, rng),
+            Supply::Stored(stored) => repeating(&stored.windows, cut, rng),
             Supply::Sequences(made) => made.draw(rng, cut.width()),
             Supply::Mixture(parts) => {
                 let mut draw = random::unit(rng);
@@ -52,7 +53,7 @@ impl Supply {
     /// Held-out windows, evenly spread; fewer where there is less text.
     pub fn validation(&self, cut: &Cut<'_>, count: usize) -> Vec<Vec<usize>> {
         match self {
-            Supply::Store(store) => store.validation(count, cut.width()),
+            Supply::Stored(stored) => stored.windows.validation(count, cut.width()),
             Supply::Sequences(made) => {
                 let mut rng = random::stream(cut.plan.seed, "validation", 0);
                 (0..count).map(|_| made.draw(&mut rng, cut.width())).collect()
@@ -67,7 +68,7 @@ impl Supply {
     /// Held-out passages without a start token inside; none where there is no text.
     pub fn passages(&self, cut: &Cut<'_>, rng: &mut Stream, count: usize, length: usize) -> Vec<Vec<usize>> {
         match self {
-            Supply::Store(store) => store.passages(rng, count, length, cut.tokenizer.start()),
+            Supply::Stored(stored) => stored.windows.passages(rng, count, length, cut.tokenizer.start()),
             Supply::Sequences(_) => Vec::new(),
             Supply::Mixture(parts) => {
                 // Among the parts that have any.
@@ -82,7 +83,7 @@ impl Supply {
     /// At most so many tokens of the training part, evenly spread.
     pub fn stretches(&self, cut: &Cut<'_>, tokens: usize) -> Vec<Vec<usize>> {
         match self {
-            Supply::Store(store) => store.stretches(tokens),
+            Supply::Stored(stored) => stored.windows.stretches(tokens),
             Supply::Sequences(made) => sequences::sample(&**made, cut.plan, "bigrams", tokens),
             Supply::Mixture(parts) => {
                 let of_part = |(part, tokens): (&Supply, usize)| part.stretches(cut, tokens);
@@ -94,7 +95,7 @@ impl Supply {
     /// How often each token occurs in training, up to a factor, `[d_vocab]`.
     pub fn frequencies(&self, plan: &Plan) -> Vec<u64> {
         match self {
-            Supply::Store(store) => store.facts.frequencies.clone(),
+            Supply::Stored(stored) => stored.frequencies.clone(),
             Supply::Sequences(made) => made.frequencies(plan),
             Supply::Mixture(parts) => {
                 let mut mixed = vec![0; plan.d_vocab()];
@@ -114,7 +115,7 @@ impl Supply {
     /// Whether any of it is text.
     pub fn has_text(&self) -> bool {
         match self {
-            Supply::Store(_) => true,
+            Supply::Stored(_) => true,
             Supply::Sequences(_) => false,
             Supply::Mixture(parts) => parts.iter().any(|(_, part)| part.has_text()),
         }
@@ -135,18 +136,18 @@ fn divided<T>(parts: &[(f64, T)], count: usize) -> impl Iterator<Item = (&T, usi
 }
 
 /// One training window of text, of the kind that `repeat` draws.
-fn repeating(store: &Store, cut: &Cut<'_>, rng: &mut Stream) -> Vec<usize> {
+fn repeating(windows: &Windows, cut: &Cut<'_>, rng: &mut Stream) -> Vec<usize> {
     let (width, repeat) = (cut.width(), cut.plan.repeat());
     let draw = random::unit(rng);
     if draw < repeat.passages {
         let period = sequences::period(rng, repeat.period);
-        tiled(&store.training(rng, period), width)
+        tiled(&windows.training(rng, period), width)
     } else if draw < repeat.passages + repeat.random {
         let period = sequences::period(rng, repeat.period);
         let start = cut.tokenizer.start() as usize;
         tiled(&sequences::uniform(rng, cut.plan.d_vocab(), start, period), width)
     } else {
-        store.training(rng, width)
+        windows.training(rng, width)
     }
 }
 

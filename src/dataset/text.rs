@@ -43,7 +43,7 @@ pub const KIND: DatasetKind = DatasetKind {
             },
             VALIDATION_FRACTION,
         ],
-        traits: &[Trait::ReadsText],
+        traits: &[Trait::ReadsText, Trait::HasPassages],
         check,
     },
     source: Source::Documents(open),
@@ -97,7 +97,7 @@ fn check(cx: &mut Checking<'_>) {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => "`path` takes a file or a folder; `~` and `$VAR` are understood".to_string(),
             };
-            cx.error("path", format!("there is no file or folder {}", path.display()), help);
+            cx.not_here("path", format!("there is no file or folder {}", path.display()), help);
         }
         Ok(path) => enough_text(cx, &path, patterns.as_deref()),
     }

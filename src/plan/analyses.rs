@@ -116,7 +116,7 @@ impl Resolver<'_> {
         for needed in evidence {
             let wanted: Table = toml::from_str(needed.parameters).unwrap_or_default();
             let passages = wanted.get("tokens").and_then(Value::as_str) == Some("passages");
-            if passages && facts.reads_text != Some(true) {
+            if passages && facts.has_passages != Some(true) {
                 continue;
             }
             let will_do = |analysis: &Value| {

@@ -30,7 +30,7 @@ impl Resolver<'_> {
             let other = ("dataset.repeat.random", "the other share");
             self.findings.clash("dataset.repeat.passages", message, other, "lower one of them");
         }
-        if passages > 0.0 && facts.reads_text == Some(false) {
+        if passages > 0.0 && facts.has_passages == Some(false) {
             let message = "this dataset has no passages to repeat";
             self.findings.error("dataset.repeat.passages", message, "set it to 0, or use a dataset of text");
         }

@@ -134,20 +134,22 @@ impl Resolver<'_> {
             blocks: blocks.iter().zip(layers).map(of_layer).collect(),
             d_vocab: None,
             tokenizes_text: kind("tokenizer").map(|k| k.is(Trait::TokenizesText)),
-            reads_text: self.reads_text(root),
+            learns_tokenizer: kind("tokenizer").map(|k| k.is(Trait::LearnsFromText)),
+            reads_text: self.dataset_is(root, Trait::ReadsText),
+            has_passages: self.dataset_is(root, Trait::HasPassages),
             dataset: None,
             steps: None,
         }
     }
 
-    /// Whether the dataset, or a part of it, is text.
-    fn reads_text(&self, root: &Table) -> Option<bool> {
-        let is_text = |registry: &str, table: &Value| {
-            Some(self.language.kind(registry, table.get("kind")?.as_str()?)?.is(Trait::ReadsText))
+    /// Whether the dataset, or a part of it, has a trait.
+    fn dataset_is(&self, root: &Table, wanted: Trait) -> Option<bool> {
+        let has = |registry: &str, table: &Value| {
+            Some(self.language.kind(registry, table.get("kind")?.as_str()?)?.is(wanted))
         };
-        let whole = is_text("dataset", root.get("dataset")?)?;
+        let whole = has("dataset", root.get("dataset")?)?;
         let parts: Option<Vec<bool>> =
-            list(root, &["dataset", "parts"]).iter().map(|part| is_text("dataset part", part)).collect();
+            list(root, &["dataset", "parts"]).iter().map(|part| has("dataset part", part)).collect();
         Some(whole || parts?.contains(&true))
     }
 

@@ -61,7 +61,7 @@ fn twice() -> usize {
 /// Fills in the length of a copy, and checks that the copies fit.
 pub fn check(cx: &mut Checking<'_>, published: usize, repeats: usize, room: usize) {
     let Some(random) = cx.text("tokens").map(|tokens| tokens == "random") else { return };
-    if !random && cx.facts.reads_text == Some(false) {
+    if !random && cx.facts.has_passages == Some(false) {
         let message = "this dataset has no passages: it is not text";
         cx.clash("tokens", message, ("dataset.kind", "this dataset"), "use \"random\"");
     }

@@ -123,7 +123,7 @@ impl Bench {
             n_ctx: Some(self.n_ctx),
             d_vocab: Some(self.d_vocab),
             blocks: vec![block],
-            reads_text: Some(true),
+            has_passages: Some(true),
             ..Facts::default()
         };
         let mut findings = Findings::default();

@@ -75,6 +75,10 @@ pub struct Findings {
     pub incomplete: bool,
     /// Keys that were written where they do not belong, and so may be missing where they do.
     pub misplaced: BTreeSet<String>,
+    /// Whether data may be on another machine: what is not here is then warned of.
+    pub elsewhere: bool,
+    /// Keys whose data is not here.
+    pub not_here: BTreeSet<String>,
 }
 
 impl Findings {
@@ -102,6 +106,16 @@ impl Findings {
     pub fn error(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let span = self.places.nearest(path);
         self.diagnostics.push(Diagnostic::error(path, span, message).help(help));
+    }
+
+    /// Reports that what the value at a path names is not on this machine: a mistake, unless a plan is
+    /// all that is wanted.
+    pub fn not_here(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.error(path, message, help);
+        self.not_here.insert(path.to_string());
+        if let Some(last) = self.diagnostics.last_mut().filter(|_| self.elsewhere) {
+            last.severity = Severity::Warning;
+        }
     }
 
     /// Reports that a key is missing.
@@ -141,8 +155,12 @@ pub struct Facts {
     pub d_vocab: Option<usize>,
     /// Whether there is a tokenizer that reads text.
     pub tokenizes_text: Option<bool>,
-    /// Whether the dataset is text, and so has passages of its own to repeat.
+    /// Whether the tokenizer is learned from the dataset's text.
+    pub learns_tokenizer: Option<bool>,
+    /// Whether the dataset is text.
     pub reads_text: Option<bool>,
+    /// Whether the dataset has passages of its own to repeat.
+    pub has_passages: Option<bool>,
     /// The dataset's table, once it has been checked.
     pub dataset: Option<toml::Table>,
     /// Optimizer steps.
@@ -214,6 +232,12 @@ impl Checking<'_> {
     pub fn error(&mut self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         let path = self.key(key);
         self.findings.error(&path, message, help);
+    }
+
+    /// Reports that what one of the table's values names is not on this machine.
+    pub fn not_here(&mut self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        let path = self.key(key);
+        self.findings.not_here(&path, message, help);
     }
 
     /// Reports a mistake between one of the table's values and another (a whole dotted path).

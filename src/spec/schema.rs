@@ -168,8 +168,12 @@ pub enum Trait {
     JoinsAttention,
     /// A dataset of text, which needs a tokenizer that reads text.
     ReadsText,
+    /// A dataset of documents, which has passages of its own to repeat.
+    HasPassages,
     /// A tokenizer that reads text.
     TokenizesText,
+    /// A tokenizer that is learned from the dataset's text.
+    LearnsFromText,
     /// A probe that needs attention heads.
     NeedsHeads,
     /// A probe that needs attention heads above other heads.

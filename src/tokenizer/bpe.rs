@@ -33,7 +33,7 @@ pub const KIND: TokenizerKind = TokenizerKind {
                 doc: "how much text it is learned from",
             },
         ],
-        traits: &[Trait::TokenizesText],
+        traits: &[Trait::TokenizesText, Trait::LearnsFromText],
         check: nothing,
     },
     make: Make::FromText(Learn { bytes: |chosen| integer(chosen, "sample_bytes"), make }),

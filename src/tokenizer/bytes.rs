@@ -1,6 +1,6 @@
 //! Bytes as tokens.
 
-use super::{Make, TokenizerKind, json};
+use super::{Make, START, TokenizerKind, byte_level, json};
 use crate::spec::check::nothing;
 use crate::spec::{Default, Key, Kind, Trait, Type};
 
@@ -21,8 +21,9 @@ pub const KIND: TokenizerKind = TokenizerKind {
         check: nothing,
     },
     make: Make::FromKeys(|_| {
-        let bytes: Vec<Vec<u8>> = (0..=255).map(|b| vec![b]).collect();
-        json::byte_level_bpe(&bytes, &[], false, 257)
+        let bytes = (0..=255).map(|b| byte_level::character(b).to_string());
+        let tokens: Vec<String> = std::iter::once(START.to_string()).chain(bytes).collect();
+        json::byte_level_bpe(&tokens, &[], false)
     }),
 };
 

@@ -14,19 +14,19 @@ pub const KIND: TokenizerKind = TokenizerKind {
         doc: "A `tokenizer.json` in the form of Hugging Face. Its `<|endoftext|>`, or else its token for \
               the beginning or end of a text (`<s>`, `</s>` …), starts every document.",
         example: "kind = \"file\"\npath = \"tokenizer.json\"",
-        keys: &[
-            Key { name: "path", ty: Type::Path, default: Default::Required, doc: "the file" },
-            Key {
-                name: "d_vocab",
-                ty: Type::Integer(2, 1 << 24),
-                default: Default::Computed("what the file has, added tokens included"),
-                doc: "size of the vocabulary; if it is written, the file must have it",
-            },
-        ],
+        keys: &[Key { name: "path", ty: Type::Path, default: Default::Required, doc: "the file" }, D_VOCAB],
         traits: &[Trait::TokenizesText],
         check,
     },
     make: Make::FromKeys(make),
+};
+
+/// Of every tokenizer that is a file.
+pub const D_VOCAB: Key = Key {
+    name: "d_vocab",
+    ty: Type::Integer(2, 1 << 24),
+    default: Default::Computed("what the file has, added tokens included"),
+    doc: "size of the vocabulary; if it is written, the file must have it",
 };
 
 fn path(chosen: &toml::Table) -> std::result::Result<PathBuf, String> {
@@ -47,7 +47,12 @@ fn check(checking: &mut Checking<'_>) {
             );
         }
     };
-    match Tokenizer::load(&path) {
+    check_file(checking, "path", &path);
+}
+
+/// Reads the file that a key leads to: fills in the size of its vocabulary, or reports what is wrong.
+pub fn check_file(checking: &mut Checking<'_>, key: &str, path: &Path) {
+    match Tokenizer::load(path) {
         Ok(tokenizer) => {
             let size = tokenizer.d_vocab() as i64;
             if checking.integer("d_vocab").is_some_and(|written| written != size) {
@@ -57,13 +62,13 @@ fn check(checking: &mut Checking<'_>) {
             checking.default("d_vocab", size);
         }
         Err(error) => {
-            let near = nearest_file(&path, path.parent().unwrap_or(Path::new(".")));
+            let near = nearest_file(path, path.parent().unwrap_or(Path::new(".")));
             let near = near.filter(|_| !path.exists());
             let help = match near {
                 Some(near) => format!("did you mean {near:?}?"),
-                None => "`path` takes a tokenizer.json in the form of Hugging Face".to_string(),
+                None => "a tokenizer is a tokenizer.json in the form of Hugging Face".to_string(),
             };
-            checking.error("path", error.to_string(), help);
+            checking.error(key, error.to_string(), help);
         }
     }
 }

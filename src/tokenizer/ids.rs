@@ -31,7 +31,7 @@ fn make(chosen: &Chosen) -> Result<Vec<u8>> {
     let size = size.ok_or_else(|| Error::message("the tokenizer `ids` has no `d_vocab`"))?;
     let vocabulary: serde_json::Map<String, Value> = (0..size).map(|i| (i.to_string(), i.into())).collect();
     let model = json!({"type": "WordLevel", "vocab": vocabulary, "unk_token": "0"});
-    json::file("0", json!({"type": "WhitespaceSplit"}), Value::Null, model)
+    json::file((0, "0"), json!({"type": "WhitespaceSplit"}), Value::Null, model)
 }
 
 #[cfg(test)]

@@ -77,27 +77,15 @@ fn texts(inner: &tokenizers::Tokenizer, size: usize) -> Vec<String> {
     (0..size as u32).map(text).collect()
 }
 
-/// Writes a byte-level BPE: token 0 starts documents, `tokens` follow from 1 on, and tokens that no
-/// merge leads to fill the vocabulary up to its size.
-pub fn byte_level_bpe(
-    tokens: &[Vec<u8>],
-    merges: &[(u32, u32)],
-    words: bool,
-    d_vocab: usize,
-) -> Result<Vec<u8>> {
-    let stand_ins = |bytes: &[u8]| bytes.iter().map(|b| byte_level::character(*b)).collect::<String>();
-    let name = |id: u32| match id.checked_sub(1).and_then(|i| tokens.get(i as usize)) {
-        Some(bytes) => stand_ins(bytes),
-        None => START.to_string(),
-    };
-    let mut vocabulary = serde_json::Map::new();
-    for id in 0..=tokens.len() as u32 {
-        vocabulary.insert(name(id), id.into());
-    }
-    for id in tokens.len() + 1..d_vocab {
-        vocabulary.insert(format!("<unused {id}>"), id.into());
-    }
-    let merges: Vec<[String; 2]> = merges.iter().map(|(a, b)| [name(*a), name(*b)]).collect();
+/// Writes a byte-level BPE: the tokens by id, in stand-ins but for `<|endoftext|>`, and the two tokens
+/// of each merge, in order; `words` cuts text into GPT-2's words first.
+pub fn byte_level_bpe(tokens: &[String], merges: &[(usize, usize)], words: bool) -> Result<Vec<u8>> {
+    let start = tokens.iter().position(|token| token == START).unwrap_or(0);
+    let vocabulary: serde_json::Map<String, Value> =
+        tokens.iter().enumerate().map(|(id, token)| (token.clone(), id.into())).collect();
+    // A stand-in is never a space.
+    let merges: Vec<String> =
+        merges.iter().map(|&(left, right)| format!("{} {}", tokens[left], tokens[right])).collect();
     let byte_level =
         json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": words});
     let model = json!({
@@ -105,13 +93,18 @@ pub fn byte_level_bpe(
         "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
         "vocab": vocabulary, "merges": merges,
     });
-    file(START, byte_level.clone(), byte_level, model)
+    file((start, START), byte_level.clone(), byte_level, model)
 }
 
-/// Writes a whole file around a model.
-pub fn file(start: &str, pre_tokenizer: Value, decoder: Value, model: Value) -> Result<Vec<u8>> {
+/// Writes a whole file around a model; the start token has an id and a name.
+pub fn file(
+    (id, start): (usize, &str),
+    pre_tokenizer: Value,
+    decoder: Value,
+    model: Value,
+) -> Result<Vec<u8>> {
     let added = json!([{
-        "id": 0, "content": start, "single_word": false, "lstrip": false, "rstrip": false,
+        "id": id, "content": start, "single_word": false, "lstrip": false, "rstrip": false,
         "normalized": false, "special": true,
     }]);
     let whole = json!({

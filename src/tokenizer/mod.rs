@@ -6,6 +6,8 @@ mod byte_level;
 mod bytes;
 mod encode;
 mod file;
+mod gpt2;
+mod hub;
 mod ids;
 mod json;
 mod learned;
@@ -47,7 +49,8 @@ pub struct Learn {
 }
 
 /// The kinds of tokenizer.
-pub const KINDS: &[&TokenizerKind] = &[&bpe::KIND, &bytes::KIND, &file::KIND, &ids::KIND];
+pub const KINDS: &[&TokenizerKind] =
+    &[&bpe::KIND, &bytes::KIND, &gpt2::KIND, &file::KIND, &hub::KIND, &ids::KIND];
 
 /// The kind a plan has chosen.
 pub fn kind(chosen: &Chosen) -> Result<&'static TokenizerKind> {

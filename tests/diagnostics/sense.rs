@@ -88,6 +88,19 @@ pub fn datasets() -> Vec<Case> {
         case("tok file missing", 1).edit("'bytes'", "'file'\npath = 'tokeniser.json'")
             .file("tokenizer.json", "{}"),
         case("tok file bad", 1).edit("'bytes'", "'file'\npath = 'tokenizer.json'").file("tokenizer.json", "{}"),
+        case("hub repo", 1).edit("'bytes'", "'hub'\nrepo = 'a b'"),
+        case("hub revision", 1).edit("'bytes'", "'hub'\nrepo = 'owner/name'\nrevision = '../main'"),
+        case("hub missing", 1).edit("'bytes'", "'hub'\nrepo = 'owner/name'\ncache = 'hub'"),
+        case("tokens missing", 1).edit("'stories'", "'tokens'\npath = 'tran.bin'").file("train.bin", "x"),
+        case("tokens text", 1).edit("'stories'", "'tokens'\npath = 'train.bin'").file("train.bin", "some text"),
+        case("tokens odd", 1).edit("'stories'", "'tokens'\npath = 'train.bin'").file("train.bin", "\x01\0\x02"),
+        case("tokens few", 1).edit("'stories'", "'tokens'\npath = 'train.bin'").file("train.bin", &"\x01\0".repeat(50)),
+        case("tokens few held out", 1)
+            .edit("'stories'", "'tokens'\npath = 'train.bin'\nvalidation = 'val.bin'")
+            .file("train.bin", &"\x01\0".repeat(500)).file("val.bin", &"\x01\0".repeat(50)),
+        case("tokens folder", 1).edit("'stories'", "'tokens'\npath = 'data'").file("data/", ""),
+        case("tokens learned", 1).edit("'stories'", "'tokens'\npath = 'train.bin'").edit("'bytes'", "'bpe'")
+            .file("train.bin", &"\x01\0".repeat(500)),
         case("include text", 1).edit("'stories'", "'text'\npath = 'a.txt'\ninclude = '*.txt'")
             .file("a.txt", "hi"),
         case("validation big", 1).edit("'stories'", "'stories'\nvalidation_fraction = 0.9"),

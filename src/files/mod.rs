@@ -1,5 +1,7 @@
 //! Files that are whole or absent, and paths as people write them.
 
+pub mod hub;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
