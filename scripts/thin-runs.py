@@ -4,7 +4,8 @@
     python3 scripts/thin-runs.py runs/seeds stored/seeds
 
 Left out: checkpoints, the tokenizer, the clock of every step, steps between two measurements of the held-out loss,
-analyses that no comparison shows, and losses position by position. Nothing that is kept is changed.
+analyses that no comparison shows, losses position by position, and the command lines with the paths in them. Nothing
+that is kept is changed.
 """
 
 import json
@@ -12,7 +13,7 @@ import os
 import shutil
 import sys
 
-FILES = ["spec.toml", "plan.toml", "provenance.json", "done.json"]
+FILES = ["spec.toml", "plan.toml", "done.json"]
 TABLES = {
     "prefix_matching": ["heads"],
     "previous_token": ["heads"],
@@ -27,6 +28,10 @@ def thin(run, to):
     os.makedirs(os.path.join(to, "analyses"))
     for name in FILES:
         shutil.copy(os.path.join(run, name), to)
+    with open(os.path.join(run, "provenance.json")) as file:
+        provenance = json.load(file)
+    del provenance["argv"]
+    write(provenance, os.path.join(to, "provenance.json"))
     with open(os.path.join(run, "metrics.jsonl")) as whole, open(os.path.join(to, "metrics.jsonl"), "w") as kept:
         kept.writelines(line for line in whole if "validation_loss" in line)
     shutil.copy(os.path.join(run, "analyses", "verdict.json"), os.path.join(to, "analyses"))
@@ -36,8 +41,12 @@ def thin(run, to):
             with open(path) as file:
                 analysis = json.load(file)
             analysis["tables"] = [table for table in analysis["tables"] if table["name"] in tables]
-            with open(os.path.join(to, "analyses", f"{name}.json"), "w") as file:
-                json.dump(analysis, file, separators=(",", ":"))
+            write(analysis, os.path.join(to, "analyses", f"{name}.json"))
+
+
+def write(value, path):
+    with open(path, "w") as file:
+        json.dump(value, file, separators=(",", ":"))
 
 
 def main():
