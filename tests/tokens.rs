@@ -98,11 +98,11 @@ impl Bench {
     }
 }
 
-/// What is read of a dataset, all of it.
-fn read(dataset: &Dataset) -> (Vec<Vec<usize>>, Vec<Vec<usize>>, Vec<Vec<usize>>) {
+/// What is read of a dataset: batches, held-out windows, passages.
+fn read(dataset: &Dataset) -> [Vec<Vec<usize>>; 3] {
     let batches = (0..20).map(|step| dataset.batch(step)).collect();
     let passages = dataset.passages(&mut random::stream(1, "x", 0), 10, 6);
-    (batches, dataset.validation(1000), passages)
+    [batches, dataset.validation(1000), passages]
 }
 
 #[test]

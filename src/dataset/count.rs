@@ -52,6 +52,7 @@ pub fn count(
     {
         return Ok(known);
     }
+    let bytes = parts.iter().map(|(ids, range)| ids.bytes(range)).sum();
     let mut counts = Counts { frequencies: Vec::new(), starts: 0, digest: String::new() };
     let (mut digest, mut done) = (blake3::Hasher::new(), 0);
     for (ids, range) in parts {
@@ -65,8 +66,8 @@ pub fn count(
                 frequencies.iter_mut().zip(counted).for_each(|(all, more)| *all += u64::from(more));
                 digest.update(hash.as_bytes());
             }
-            done += group.len() as u64;
-            events(Event::Progress { what: "counting tokens", done, total: total as u64 });
+            done += ids.bytes(&group);
+            events(Event::Progress { what: "counting tokens", done, total: bytes });
         }
         counts.starts += frequencies.get(start as usize).copied().unwrap_or(0);
         if counts.frequencies.is_empty() {

@@ -70,6 +70,13 @@ impl Ids {
         self.len
     }
 
+    /// How many bytes the ids of a range take.
+    pub fn bytes(&self, range: &Range<usize>) -> u64 {
+        let ids =
+            |part: &Part| range.end.min(part.range.end).saturating_sub(range.start.max(part.range.start));
+        self.parts.iter().map(|part| (ids(part) * part.width) as u64).sum()
+    }
+
     /// Passes the ids of a range on, in order.
     pub fn each(&self, range: Range<usize>, mut take: impl FnMut(usize)) {
         let first = self.parts.partition_point(|part| part.range.end <= range.start);
@@ -144,6 +151,7 @@ mod tests {
         }
         assert_eq!(ids.place(7), Some((folder.path().join("b").as_path(), 4)));
         assert_eq!(ids.place(10), None);
+        assert_eq!((ids.bytes(&(0..10)), ids.bytes(&(2..4)), ids.bytes(&(10..10))), (30, 6, 0));
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn ids_in(head: &[u8], size: u64) -> Result<(usize, Range<u64>), String> {
         };
     }
     // llm.c's magic numbers are dates.
-    if (2023_01_01..2030_01_01).contains(&magic)
+    if (20_230_101..20_300_101).contains(&magic)
         && head.len() >= HEADER as usize
         && (3..256).all(|i| number(i) == 0)
     {
