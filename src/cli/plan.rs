@@ -3,7 +3,8 @@
 use super::planning::{Ready, plan_spec};
 use super::printed::{Format, columns, json, thousands};
 use super::{Outcome, console};
-use crate::dataset;
+use crate::dataset::{self, Survey};
+use crate::files::cache_folder;
 use crate::model::cost::{flops_per_token, training_bytes};
 use crate::model::shapes::{Part, shapes};
 use crate::plan::Plan;
@@ -33,8 +34,8 @@ struct Consequences {
     checkpoints: Vec<u64>,
     flops_per_token: u64,
     bytes: u64,
-    /// Documents and bytes, where there are any.
-    dataset: Option<(usize, u64)>,
+    /// What there is to read, where it is documents.
+    dataset: Option<Survey>,
 }
 
 /// Prints the plan with the origin of every value, and what it comes to.
@@ -48,7 +49,7 @@ pub fn plan(arguments: Arguments) -> Outcome {
         checkpoints: checkpoint_steps(plan)?.into_iter().collect(),
         flops_per_token: flops_per_token(plan)?,
         bytes: training_bytes(plan)?,
-        dataset: dataset::survey(plan)?,
+        dataset: dataset::survey(plan, &cache_folder())?,
     };
     console::out(&match arguments.format {
         Format::Text => text(&ready, &comes_to),
@@ -114,12 +115,27 @@ fn read(plan: &Plan, comes_to: &Consequences) -> String {
     let kind = &plan.dataset.kind;
     let path = plan.dataset.config.get("path").and_then(|path| path.as_str());
     let place = path.map_or(String::new(), |path| format!(" in {path}"));
-    match comes_to.dataset {
-        Some((documents, bytes)) => {
-            format!("{kind}: {} documents, {} bytes{place}", thousands(documents as u64), thousands(bytes))
-        }
-        None => format!("{kind}: sequences made on the spot"),
-    }
+    let Some(survey) = &comes_to.dataset else { return format!("{kind}: sequences made on the spot") };
+    let Survey { documents, bytes, tokens, counted } = survey;
+    let [documents, bytes, read] = [documents, bytes, tokens].map(|n| thousands(*n));
+    let epochs = epochs(survey, comes_to.tokens);
+    let about = if *counted { "" } else { "about " };
+    let known = if *counted { "" } else { " (an estimate: `indhead tokenize` counts them)" };
+    let few = if is_small(survey, comes_to.tokens) { ": few for so much training" } else { "" };
+    format!(
+        "{kind}: {about}{documents} documents, {bytes} bytes, {read} tokens{known}{place}; training reads \
+         them {about}{epochs:.2} times{few}"
+    )
+}
+
+/// How often training reads every token.
+fn epochs(survey: &Survey, tokens: u64) -> f64 {
+    tokens as f64 / survey.tokens.max(1) as f64
+}
+
+/// Whether each token is read more than ten times.
+fn is_small(survey: &Survey, tokens: u64) -> bool {
+    survey.tokens < tokens / 10
 }
 
 /// A long list without its middle.
@@ -153,8 +169,11 @@ fn to_json(ready: &Ready, comes_to: &Consequences) -> Value {
         "training_bytes": comes_to.bytes,
         "dataset": {
             "kind": plan.dataset.kind,
-            "documents": comes_to.dataset.map(|(documents, _)| documents),
-            "bytes": comes_to.dataset.map(|(_, bytes)| bytes),
+            "documents": comes_to.dataset.as_ref().map(|survey| survey.documents),
+            "bytes": comes_to.dataset.as_ref().map(|survey| survey.bytes),
+            "tokens": comes_to.dataset.as_ref().map(|survey| survey.tokens),
+            "estimated": comes_to.dataset.as_ref().map(|survey| !survey.counted),
+            "epochs": comes_to.dataset.as_ref().map(|survey| epochs(survey, comes_to.tokens)),
         },
     })
 }

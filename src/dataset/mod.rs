@@ -4,17 +4,21 @@ mod bigram_triggers;
 mod bigrams;
 mod chain;
 mod documents;
+mod formats;
+mod groups;
 mod markov;
 mod repeated_random;
 mod sequences;
 mod store;
 mod stories;
+mod survey;
 mod text;
 
 pub use crate::tokenizer::Event;
 pub use bigrams::Bigrams;
 pub use markov::NAME as MARKOV;
 pub use sequences::Sequences;
+pub use survey::{Survey, survey};
 
 use crate::error::{Error, Result};
 use crate::plan::{Chosen, Plan};
@@ -118,18 +122,6 @@ pub fn open_tokenizer(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) 
     }
 }
 
-/// How much there is to read, known without reading it: documents and bytes. Nothing where sequences
-/// are made on the spot.
-///
-/// # Errors
-/// If the documents cannot be listed.
-pub fn survey(plan: &Plan) -> Result<Option<(usize, u64)>> {
-    let Source::Documents(open) = kind(&plan.dataset)?.source else { return Ok(None) };
-    let documents = open(&plan.dataset, plan.seed, &mut |_| {})?;
-    let bytes = (0..documents.count()).map(|i| documents.size(i)).sum();
-    Ok(Some((documents.count(), bytes)))
-}
-
 fn tokenizer_for(
     plan: &Plan,
     documents: &dyn Documents,
@@ -171,6 +163,13 @@ impl Dataset {
         let tokenizer = tokenizer_for(&plan, &*documents, cache, events)?;
         let window = plan.architecture.n_ctx + 1;
         let store = Store::open(&*documents, &tokenizer, window, cache, events)?;
+        let (read, tokens) = (plan.tokens_at(plan.training.steps), store.facts.summary.tokens);
+        if tokens < read / 10 {
+            let times = read / tokens.max(1);
+            events(Event::Warning(format!(
+                "the dataset has {tokens} tokens, and training reads {read}: each about {times} times"
+            )));
+        }
         let summary = Summary {
             kind: plan.dataset.kind.clone(),
             path: plan.dataset.config.get("path").and_then(|p| p.as_str()).map(str::to_string),
@@ -189,6 +188,14 @@ impl Dataset {
     /// What was read.
     pub fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// The folder of its tokens; none where sequences are made on the spot.
+    pub fn store(&self) -> Option<&Path> {
+        match &self.from {
+            From::Store(store) => Some(&store.path),
+            From::Sequences(_) => None,
+        }
     }
 
     /// How often each token occurs in the training part, `[d_vocab]`.
