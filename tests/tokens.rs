@@ -149,8 +149,8 @@ fn every_token_is_counted_and_none_is_changed() {
     for window in dataset.validation(100) {
         assert!(all.windows(N_CTX + 1).any(|w| w == window), "{window:?}");
     }
-    let surveyed = survey(&bench.plan("", "")).unwrap().unwrap();
-    assert_eq!((surveyed.tokens, surveyed.bytes, surveyed.documents), (Some(total), 2 * total, None));
+    let surveyed = survey(&bench.plan("", ""), bench.folder.path()).unwrap().unwrap();
+    assert_eq!((surveyed.tokens, surveyed.bytes, surveyed.documents), (total, 2 * total, None));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::planning::{Ready, plan_from_afar};
 use super::printed::{Format, columns, json, thousands};
 use super::{Outcome, console};
 use crate::dataset::{self, Survey};
+use crate::files::cache_folder;
 use crate::model::cost::{flops_per_token, training_bytes};
 use crate::model::shapes::{Part, shapes};
 use crate::plan::Plan;
@@ -52,7 +53,7 @@ pub fn plan(arguments: Arguments) -> Outcome {
         flops_per_token: flops_per_token(plan)?,
         bytes: training_bytes(plan)?,
         here,
-        dataset: if here { dataset::survey(plan)? } else { None },
+        dataset: if here { dataset::survey(plan, &cache_folder())? } else { None },
     };
     console::out(&match arguments.format {
         Format::Text => text(&ready, &comes_to),
@@ -118,17 +119,33 @@ fn read(plan: &Plan, comes_to: &Consequences) -> String {
     let kind = &plan.dataset.kind;
     let path = plan.dataset.config.get("path").and_then(|path| path.as_str());
     let place = path.map_or(String::new(), |path| format!(" in {path}"));
-    let Some(Survey { documents, bytes, tokens }) = comes_to.dataset else {
+    let Some(survey) = comes_to.dataset else {
         return match comes_to.here {
             true => format!("{kind}: sequences made on the spot"),
             false => format!("{kind}: not on this machine{place}"),
         };
     };
-    let documents = documents.map(|n| format!("{} documents", thousands(n as u64)));
-    let times = |tokens: u64| comes_to.tokens as f64 / tokens.max(1) as f64;
-    let tokens = tokens.map(|n| format!("{} tokens, each read {:.2} times", thousands(n), times(n)));
-    let parts: Vec<String> = documents.into_iter().chain(tokens).collect();
-    format!("{kind}: {}, {} bytes{place}", parts.join(", "), thousands(bytes))
+    let Survey { documents, bytes, tokens, counted } = survey;
+    let [bytes, read] = [bytes, tokens].map(thousands);
+    let documents = documents.map_or(String::new(), |n| format!("{} documents, ", thousands(n)));
+    let epochs = epochs(survey, comes_to.tokens);
+    let about = if counted { "" } else { "about " };
+    let known = if counted { "" } else { " (an estimate: `indhead tokenize` counts them)" };
+    let few = if is_small(survey, comes_to.tokens) { ": few for so much training" } else { "" };
+    format!(
+        "{kind}: {about}{documents}{bytes} bytes, {read} tokens{known}{place}; training reads them {about}{epochs:.2} \
+         times{few}"
+    )
+}
+
+/// How often training reads every token.
+fn epochs(survey: Survey, tokens: u64) -> f64 {
+    tokens as f64 / survey.tokens.max(1) as f64
+}
+
+/// Whether each token is read more than ten times.
+fn is_small(survey: Survey, tokens: u64) -> bool {
+    survey.tokens < tokens / 10
 }
 
 /// A long list without its middle.
@@ -165,7 +182,9 @@ fn to_json(ready: &Ready, comes_to: &Consequences) -> Value {
             "here": comes_to.here,
             "documents": comes_to.dataset.and_then(|survey| survey.documents),
             "bytes": comes_to.dataset.map(|survey| survey.bytes),
-            "tokens": comes_to.dataset.and_then(|survey| survey.tokens),
+            "tokens": comes_to.dataset.map(|survey| survey.tokens),
+            "estimated": comes_to.dataset.map(|survey| !survey.counted),
+            "epochs": comes_to.dataset.map(|survey| epochs(survey, comes_to.tokens)),
         },
     })
 }

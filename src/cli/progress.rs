@@ -68,35 +68,51 @@ impl Training {
 pub struct Preparing {
     bar: Option<ProgressBar>,
     quiet: bool,
-    said: String,
+    said: &'static str,
+    last_line: Instant,
 }
 
 impl Preparing {
     /// Nothing reported yet.
     pub fn new(quiet: bool) -> Self {
-        let bar = (console::is_terminal() && !quiet).then(ProgressBar::no_length);
-        Preparing { bar, quiet, said: String::new() }
+        let bar = (console::is_terminal() && !quiet).then(|| {
+            let bar = ProgressBar::no_length();
+            let template = "{bar:30} {msg}  {bytes} of {total_bytes}  {eta} left";
+            bar.set_style(ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar()));
+            bar
+        });
+        Preparing { bar, quiet, said: "", last_line: Instant::now() }
     }
 
     /// Shows one event.
     pub fn show(&mut self, event: Event) {
-        match event {
-            Event::Warning(words) => console::note(&format!("warning: {words}")),
-            Event::Progress { what, done, total } => {
-                if let Some(bar) = &self.bar {
-                    bar.set_style(
-                        ProgressStyle::with_template("{bar:30} {msg}")
-                            .unwrap_or(ProgressStyle::default_bar()),
-                    );
-                    bar.set_length(total);
-                    bar.set_position(done);
-                    bar.set_message(what.to_string());
-                } else if !self.quiet && self.said != what {
-                    console::note(&format!("{what} …"));
-                    self.said = what.to_string();
-                }
+        let (what, done, total) = match event {
+            Event::Warning(words) => return self.line(&format!("warning: {words}")),
+            Event::Progress { what, done, total } => (what, done, total),
+        };
+        let new = self.said != what;
+        self.said = what;
+        if let Some(bar) = &self.bar {
+            if new {
+                bar.reset();
+                bar.set_message(what);
             }
+            bar.set_length(total);
+            bar.set_position(done);
+        } else if !self.quiet && new {
+            self.line(&format!("{what} …"));
+        } else if !self.quiet && self.last_line.elapsed() >= 2 * LINE_EVERY {
+            let percent = 100.0 * done as f64 / total.max(1) as f64;
+            self.line(&format!("{what}: {percent:.1} % of {} bytes", count(total)));
         }
+    }
+
+    fn line(&mut self, words: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| console::note(words)),
+            None => console::note(words),
+        }
+        self.last_line = Instant::now();
     }
 
     /// Takes the moving line away.

@@ -5,6 +5,8 @@ mod bigrams;
 mod chain;
 mod count;
 mod documents;
+mod formats;
+mod groups;
 mod ids;
 mod markov;
 mod mixture;
@@ -14,6 +16,7 @@ mod sequences;
 mod store;
 mod stories;
 mod supply;
+mod survey;
 mod text;
 mod token_files;
 mod tokens;
@@ -25,6 +28,7 @@ pub use markov::NAME as MARKOV;
 pub use mixture::PARTS;
 pub use opening::{open_tokenizer, survey};
 pub use sequences::Sequences;
+pub use survey::Survey;
 
 use crate::error::Result;
 use crate::plan::{Chosen, Plan};
@@ -34,7 +38,7 @@ use crate::tokenizer::Tokenizer;
 use documents::Documents;
 use opening::Opened;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use supply::{Cut, Supply};
 use windows::Windows;
@@ -89,21 +93,12 @@ pub type OpenTokens = fn(&Plan, &Tokenizer, &Path, &mut dyn FnMut(Event)) -> Res
 pub struct Stored {
     /// The ids.
     pub windows: Windows,
+    /// The folder of the token store, where text was tokenised.
+    pub store: Option<PathBuf>,
     /// What was read.
     pub summary: Summary,
     /// How often each token occurs in the training part, `[d_vocab]`.
     pub frequencies: Vec<u64>,
-}
-
-/// How much there is to read, as far as that is known beforehand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Survey {
-    /// Documents, of text that has not been tokenised.
-    pub documents: Option<usize>,
-    /// Bytes.
-    pub bytes: u64,
-    /// Tokens, of what has been.
-    pub tokens: Option<u64>,
 }
 
 /// Opens the documents of a dataset, given its table and the plan's seed.
@@ -162,6 +157,13 @@ impl Dataset {
         let opened = Opened::new(&plan, &plan.dataset, events)?;
         let tokenizer = opened.tokenizer(&plan, cache, events)?;
         let (supply, summary) = opened.supply(&plan, &plan.dataset, &tokenizer, cache, events)?;
+        let (read, tokens) = (plan.tokens_at(plan.training.steps), summary.tokens);
+        if supply.has_text() && tokens < read / 10 {
+            let times = read / tokens.max(1);
+            events(Event::Warning(format!(
+                "the dataset has {tokens} tokens, and training reads {read}: each about {times} times"
+            )));
+        }
         let frequencies = supply.frequencies(&plan);
         Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams: OnceLock::new(), supply })
     }
@@ -174,6 +176,11 @@ impl Dataset {
     /// What was read.
     pub fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// The folders of tokens that were made of text: one for every text.
+    pub fn stores(&self) -> Vec<&Path> {
+        self.supply.stores()
     }
 
     /// How often each token occurs in the training part, `[d_vocab]`.

@@ -3,7 +3,8 @@
 use super::documents::{self, Documents};
 use super::store::{Facts, Store};
 use super::supply::Supply;
-use super::{DatasetKind, Event, KINDS, OpenSequences, Source, Stored, Summary, Survey, Tokens};
+use super::survey::{self, Survey};
+use super::{DatasetKind, Event, KINDS, OpenSequences, Source, Stored, Summary, Tokens};
 use crate::error::{Error, Result};
 use crate::plan::{Chosen, Plan};
 use crate::tokenizer::{Tokenizer, learned};
@@ -59,26 +60,24 @@ impl Opened {
     }
 
     /// How much there is to read.
-    fn survey(&self, chosen: &Chosen) -> Result<Option<Survey>> {
+    fn survey(
+        &self,
+        plan: &Plan,
+        chosen: &Chosen,
+        known: Option<&Tokenizer>,
+        cache: &Path,
+    ) -> Result<Option<Survey>> {
         match self {
             Opened::Sequences(_) => Ok(None),
             Opened::Tokens(tokens) => (tokens.survey)(chosen).map(Some),
             Opened::Documents(documents) => {
-                let bytes = (0..documents.count()).map(|i| documents.size(i)).sum();
-                Ok(Some(Survey { documents: Some(documents.count()), bytes, tokens: None }))
+                Ok(Some(survey::of_text(&**documents, known, cache, plan.d_vocab())))
             }
             Opened::Parts(parts) => {
                 let mut whole: Option<Survey> = None;
                 for (_, chosen, part) in parts {
-                    let Some(more) = part.survey(chosen)? else { continue };
-                    whole = Some(match whole {
-                        None => more,
-                        Some(so_far) => Survey {
-                            documents: sum(so_far.documents, more.documents),
-                            bytes: so_far.bytes + more.bytes,
-                            tokens: sum(so_far.tokens, more.tokens),
-                        },
-                    });
+                    let more = part.survey(plan, chosen, known, cache)?;
+                    whole = whole.into_iter().chain(more).reduce(Survey::and);
                 }
                 Ok(whole)
             }
@@ -90,6 +89,17 @@ impl Opened {
     /// # Errors
     /// If the text it learns from cannot be read.
     pub fn tokenizer(&self, plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Tokenizer> {
+        self.tokenizer_if(true, plan, cache, events)
+    }
+
+    /// The same; where nothing is to be learned, an error if it would have to be.
+    fn tokenizer_if(
+        &self,
+        learning: bool,
+        plan: &Plan,
+        cache: &Path,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Tokenizer> {
         let texts = self.texts();
         let whole: f64 = texts.iter().map(|(share, _)| share).sum();
         let identity = match texts.as_slice() {
@@ -104,6 +114,9 @@ impl Opened {
             }
         };
         let mut sample = |bytes: u64, events: &mut dyn FnMut(Event)| {
+            if !learning {
+                return Err(Error::message("there is no tokenizer yet"));
+            }
             let mut sample = Vec::new();
             for (share, text) in &texts {
                 let own = (bytes as f64 * (share / whole)) as u64;
@@ -130,10 +143,10 @@ impl Opened {
         Ok(match self {
             Opened::Documents(documents) => {
                 let window = plan.architecture.n_ctx + 1;
-                let Store { facts, windows, .. } =
+                let Store { path, facts, windows } =
                     Store::open(&*documents, tokenizer, window, cache, events)?;
                 let Facts { summary, frequencies, .. } = facts;
-                stored(chosen, Stored { windows, summary, frequencies })
+                stored(chosen, Stored { windows, store: Some(path), summary, frequencies })
             }
             Opened::Tokens(tokens) => {
                 let part = Plan { dataset: chosen.clone(), ..plan.clone() };
@@ -165,14 +178,6 @@ impl Opened {
     }
 }
 
-/// Both together, where either is known.
-fn sum<T: std::ops::Add<Output = T>>(a: Option<T>, b: Option<T>) -> Option<T> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a + b),
-        (a, b) => a.or(b),
-    }
-}
-
 /// Windows of what is on disk, with the place where it was found.
 fn stored(chosen: &Chosen, stored: Stored) -> (Supply, Summary) {
     let path = chosen.config.get("path").and_then(|p| p.as_str()).map(str::to_string);
@@ -192,6 +197,8 @@ pub fn open_tokenizer(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) 
 ///
 /// # Errors
 /// If it cannot be listed.
-pub fn survey(plan: &Plan) -> Result<Option<Survey>> {
-    Opened::new(plan, &plan.dataset, &mut |_| {})?.survey(&plan.dataset)
+pub fn survey(plan: &Plan, cache: &Path) -> Result<Option<Survey>> {
+    let opened = Opened::new(plan, &plan.dataset, &mut |_| {})?;
+    let known = opened.tokenizer_if(false, plan, cache, &mut |_| {}).ok();
+    opened.survey(plan, &plan.dataset, known.as_ref(), cache)
 }

@@ -4,7 +4,7 @@
 //! names recur and how uneven the words are decides whether a model learns to use its context
 //! (Chan et al. 2022): both are knobs.
 
-use super::documents::{Document, Documents};
+use super::documents::{Document, Documents, Take};
 use super::text::VALIDATION_FRACTION;
 use super::{DatasetKind, Event, Source};
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::random::{self, Stream};
 use crate::spec::check::nothing;
 use crate::spec::{Default, Key, Kind, Range, Trait, Type};
 use serde::Deserialize;
+use std::cell::Cell;
 
 /// The registry's entry.
 pub const KIND: DatasetKind = DatasetKind {
@@ -89,7 +90,7 @@ impl Documents for Stories {
         blake3::hash(format!("{:?} {} {}", self.config, self.seed, include_str!("stories.rs")).as_bytes())
     }
 
-    fn count(&self) -> usize {
+    fn files(&self) -> usize {
         (self.config.bytes / STORY_BYTES).max(8) as usize
     }
 
@@ -97,8 +98,9 @@ impl Documents for Stories {
         STORY_BYTES
     }
 
-    fn read(&self, index: usize) -> std::result::Result<Document, String> {
-        Ok(Document { text: self.story(index as u64), replaced: false })
+    fn read(&self, file: usize, _: u64, _: &Cell<u64>, take: &mut Take<'_>) -> u64 {
+        let _ = take(Ok(Document { text: self.story(file as u64), replaced: false }));
+        STORY_BYTES
     }
 
     fn validation_fraction(&self) -> f64 {

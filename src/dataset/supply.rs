@@ -6,6 +6,7 @@ use super::windows::Windows;
 use crate::plan::Plan;
 use crate::random::{self, Stream};
 use crate::tokenizer::Tokenizer;
+use std::path::{Path, PathBuf};
 
 /// A source of windows.
 #[derive(Debug)]
@@ -112,7 +113,16 @@ impl Supply {
         }
     }
 
-    /// Whether any of it is text.
+    /// The folders of tokens that were made of text.
+    pub fn stores(&self) -> Vec<&Path> {
+        match self {
+            Supply::Stored(stored) => stored.store.iter().map(PathBuf::as_path).collect(),
+            Supply::Sequences(_) => Vec::new(),
+            Supply::Mixture(parts) => parts.iter().flat_map(|(_, part)| part.stores()).collect(),
+        }
+    }
+
+    /// Whether any of it is text, or tokens of one.
     pub fn has_text(&self) -> bool {
         match self {
             Supply::Stored(_) => true,

@@ -136,7 +136,7 @@ fn survey(chosen: &Chosen) -> Result<Survey> {
     let all = [&found.training, &found.validation];
     let bytes = all.iter().copied().flatten().map(|file| file.bytes.end).sum();
     let tokens = all.iter().map(|files| tokens(files) as u64).sum();
-    Ok(Survey { documents: None, bytes, tokens: Some(tokens) })
+    Ok(Survey { documents: None, bytes, tokens, counted: true })
 }
 
 fn config(chosen: &Chosen) -> Result<Config> {
@@ -180,7 +180,7 @@ fn open(plan: &Plan, tokenizer: &Tokenizer, cache: &Path, events: &mut dyn FnMut
         replaced: 0,
         digest: counts.digest,
     };
-    Ok(Stored { windows, summary, frequencies: counts.frequencies })
+    Ok(Stored { windows, store: None, summary, frequencies: counts.frequencies })
 }
 
 /// Holds out the end, from the first document on that begins in it; if none leaves enough, all of it.

@@ -1,0 +1,140 @@
+//! What is written of an unfinished store, so that a process that was killed can be followed by another.
+
+use super::{Event, Facts};
+use crate::dataset::documents::Place;
+use crate::error::{Error, Result};
+use crate::files;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+/// The journal's file.
+pub const NAME: &str = "journal.json";
+
+/// What of the files has been flushed to the disk, and what it was made from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Journal {
+    /// How far reading had come.
+    pub place: Place,
+    /// Documents.
+    pub documents: u64,
+    /// Tokens of the training part.
+    pub training: u64,
+    /// Tokens of the held-out part.
+    pub held_out: u64,
+    /// Bytes of text.
+    pub bytes: u64,
+    /// What was skipped, broken or not.
+    pub skipped: u64,
+    /// What was broken.
+    pub broken: u64,
+    /// Documents with bytes that were replaced.
+    pub replaced: u64,
+    /// The first of what was skipped, in words.
+    pub first: Vec<String>,
+}
+
+impl Journal {
+    /// The journal of a folder in which ids have `width` bytes; an empty one where nothing was begun.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn find(folder: &Path, width: usize) -> Result<Journal> {
+        fs::create_dir_all(folder).map_err(Error::write(folder))?;
+        let bytes = fs::read(folder.join(NAME)).unwrap_or_default();
+        let journal: Journal = serde_json::from_slice(&bytes).unwrap_or_default();
+        // As after a disk that filled up, or lost what it was told to keep.
+        Ok(if journal.is_backed(folder, width as u64) { journal } else { Journal::default() })
+    }
+
+    fn is_backed(&self, folder: &Path, width: u64) -> bool {
+        let has = |name: &str, least: u64| fs::metadata(folder.join(name)).map_or(0, |f| f.len()) >= least;
+        has("training.bin", width * self.training)
+            && has("validation.bin", width * self.held_out)
+            && has("documents.bin", 8 * self.documents)
+    }
+
+    /// Writes it, whole or not at all.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(NAME);
+        let bytes = serde_json::to_vec(self).map_err(|e| Error::message(e.to_string()))?;
+        files::write(&path, &bytes).map_err(Error::write(&path))
+    }
+
+    /// Counts again what was written before: the digest of its documents, and the frequencies.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn recount(
+        &self,
+        folder: &Path,
+        facts: &mut Facts,
+        digest: &mut blake3::Hasher,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<()> {
+        let open = |name: &str| {
+            let path = folder.join(name);
+            File::open(&path).map(BufReader::new).map_err(Error::read(&path))
+        };
+        let mut parts = [open("training.bin")?, open("validation.bin")?];
+        let mut documents = open("documents.bin")?;
+        let (total, mut done) = (self.training + self.held_out, 0);
+        let mut ids = Vec::new();
+        for number in 0..self.documents {
+            let mut entry = [0; 8];
+            documents.read_exact(&mut entry).map_err(Error::read(folder))?;
+            let entry = u64::from_le_bytes(entry);
+            let (tokens, held_out) = (entry >> 1, entry & 1 == 1);
+            let bytes = tokens * facts.width as u64;
+            let mut document = (&mut parts[usize::from(held_out)]).take(bytes);
+            digest.update(&(tokens - 1).to_le_bytes());
+            ids.resize((1 << 14) * facts.width, 0);
+            loop {
+                let read = read_full(&mut document, &mut ids).map_err(Error::read(folder))?;
+                if read == 0 {
+                    break;
+                }
+                count(&ids[..read], held_out, facts, digest);
+            }
+            done += tokens;
+            if number % 4096 == 0 {
+                events(Event::Progress { what: "finding the place", done, total });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes ids, as they stand in a file, into account.
+pub fn count(ids: &[u8], held_out: bool, facts: &mut Facts, digest: &mut blake3::Hasher) {
+    const TOGETHER: usize = 1 << 12;
+    let mut all = Vec::with_capacity(4 * TOGETHER);
+    for some in ids.chunks(TOGETHER * facts.width) {
+        all.clear();
+        for id in some.chunks_exact(facts.width) {
+            let mut wide = [0; 4];
+            wide[..id.len()].copy_from_slice(id);
+            all.extend(wide);
+            if !held_out && let Some(count) = facts.frequencies.get_mut(u32::from_le_bytes(wide) as usize) {
+                *count += 1;
+            }
+        }
+        digest.update(&all);
+    }
+}
+
+/// Fills a buffer as far as there is something.
+fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match input.read(&mut buffer[read..])? {
+            0 => break,
+            n => read += n,
+        }
+    }
+    Ok(read)
+}
