@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod sweep;
 mod schema;
+mod tokenize;
 mod watcher;
 
 use crate::error::Error;
@@ -53,6 +54,8 @@ enum Command {
     Compare(compare::Arguments),
     /// What a spec comes to: every value with its origin, parameters, checkpoints
     Plan(plan::Arguments),
+    /// Make a spec's token store ahead, or find it, and say what is in it
+    Tokenize(tokenize::Arguments),
     /// What can be written in a spec: every kind, with its keys and an example
     Kinds(kinds::Arguments),
     /// The language as a JSON Schema, for editors
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Compare(arguments) => compare::compare(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
+        Command::Tokenize(arguments) => tokenize::tokenize(arguments),
         Command::Kinds(arguments) => kinds::kinds(arguments),
         Command::Schema => schema::schema(),
         Command::List(arguments) => list::list(arguments),

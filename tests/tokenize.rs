@@ -1,0 +1,106 @@
+//! `indhead tokenize`, and what `indhead plan` knows of what is to be read.
+
+mod common;
+
+use common::bench::{Bench, SPEC, tree};
+use serde_json::Value;
+use std::fs;
+use std::process::{Command, Stdio};
+
+/// The tiny spec on lines of JSON: `count` documents.
+fn bench(count: usize) -> Bench {
+    let bench = Bench::new();
+    let spec = SPEC.replace("kind = \"stories\"\nbytes = 60_000", "kind = \"text\"\npath = \"lines.jsonl\"");
+    assert_ne!(spec, SPEC);
+    fs::write(bench.path().join("lines.toml"), spec.replace("\"bpe\"\nd_vocab = 300", "\"bytes\"")).unwrap();
+    let line =
+        |i| serde_json::json!({"text": format!("Line {i} of {count} says {}", i * i)}).to_string() + "\n";
+    fs::write(bench.path().join("lines.jsonl"), (0..count).map(line).collect::<String>()).unwrap();
+    bench
+}
+
+fn json(bench: &Bench, arguments: &[&str]) -> Value {
+    serde_json::from_str(&bench.good(arguments)).unwrap()
+}
+
+#[test]
+fn a_store_is_made_once_and_told_of() {
+    let bench = bench(500);
+    let first = json(&bench, &["tokenize", "lines.toml", "--json"]);
+    assert_eq!((&first["documents"], &first["skipped"]), (&500.into(), &0.into()));
+    let bytes = first["bytes"].as_u64().unwrap();
+    assert_eq!(first["tokens"], bytes + 500, "a token is a byte, and one starts each document");
+    assert_eq!(first["digest"].as_str().unwrap().len(), 64);
+    let path = std::path::Path::new(first["path"].as_str().unwrap());
+    let before = tree(path);
+    assert_eq!(before.len(), 4);
+    let output = bench.indhead(&["tokenize", "lines.toml", "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), first);
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(bench.good(&["tokenize", "lines.toml"]).contains(first["digest"].as_str().unwrap()));
+
+    // A store that lost a part is made again.
+    fs::write(path.join("training.bin"), b"short").unwrap();
+    assert_eq!(json(&bench, &["tokenize", "lines.toml", "--json"]), first);
+    assert!(tree(path) == before);
+}
+
+#[test]
+fn a_plan_estimates_until_there_is_a_store() {
+    let bench = bench(3000);
+    let plan = || json(&bench, &["plan", "lines.toml", "--format", "json"])["dataset"].clone();
+    let estimate = plan();
+    assert_eq!(estimate["estimated"], true);
+    assert!(bench.good(&["plan", "lines.toml"]).contains("about"));
+    let made = json(&bench, &["tokenize", "lines.toml", "--json"]);
+    let counted = plan();
+    assert_eq!(counted["estimated"], false);
+    for key in ["documents", "bytes", "tokens"] {
+        assert_eq!(counted[key], made[key], "{key}");
+        let [about, exact] = [&estimate[key], &counted[key]].map(|n| n.as_f64().unwrap());
+        assert!((about / exact - 1.0).abs() < 0.1, "{key}: {about} for {exact}");
+    }
+    let epochs = counted["epochs"].as_f64().unwrap();
+    assert!((epochs - 12.0 * 4.0 * 32.0 / made["tokens"].as_f64().unwrap()).abs() < 1e-9);
+    assert!(!bench.good(&["plan", "lines.toml"]).contains("about 3"));
+}
+
+#[test]
+fn little_text_for_much_training_is_told() {
+    let bench = bench(50);
+    let much = ["--set", "training.steps=5000"];
+    let output = bench.indhead(&[&["tokenize", "lines.toml"], much.as_slice()].concat());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("warning: the dataset has") && said.contains("times"), "{said}");
+    assert!(bench.good(&[&["plan", "lines.toml"], much.as_slice()].concat()).contains("few for so much"));
+    assert!(!bench.good(&["plan", "lines.toml"]).contains("few for so much"));
+}
+
+#[test]
+fn two_at_once_make_one_store() {
+    let bench = bench(60_000);
+    let start = |_| {
+        Command::new(env!("CARGO_BIN_EXE_indhead"))
+            .args(["tokenize", "lines.toml", "--json", "--quiet"])
+            .current_dir(bench.path())
+            .env("INDHEAD_CACHE", bench.path().join("cache"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let both: Vec<_> = (0..2).map(start).collect();
+    let said: Vec<_> = both.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(said.iter().all(|output| output.status.success()));
+    assert_eq!(said[0].stdout, said[1].stdout);
+    let stores = fs::read_dir(bench.path().join("cache/stores")).unwrap().flatten();
+    assert_eq!(stores.filter(|entry| entry.path().is_dir()).count(), 1);
+}
+
+#[test]
+fn sequences_made_on_the_spot_are_not_tokenised() {
+    let bench = Bench::new();
+    let ids = ["--set", "tokenizer={kind=\"ids\",d_vocab=9}", "--set", "dataset={kind=\"repeated_random\"}"];
+    let rest = ["--set", "analyses=[]"];
+    let said = bench.bad(&[&["tokenize", "tiny.toml"], ids.as_slice(), &rest].concat(), 2);
+    assert!(said.contains("nothing to tokenise"), "{said}");
+}
