@@ -22,10 +22,7 @@ impl Factor {
 
     /// Its value in a configuration, in words.
     pub fn value(&self, configuration: usize) -> &str {
-        match &self.telling().values[configuration] {
-            Some(shown) => shown.text.trim_matches('"'),
-            None => "–",
-        }
+        value(self.telling(), configuration)
     }
 
     /// `name = value`
@@ -39,6 +36,11 @@ impl Factor {
     fn is_same(&self, a: usize, b: usize) -> bool {
         text(self.telling(), a) == text(self.telling(), b)
     }
+}
+
+/// A key's value in a configuration, in words.
+pub fn value(row: &Difference, configuration: usize) -> &str {
+    row.values[configuration].as_ref().map_or("–", |shown| shown.text.trim_matches('"'))
 }
 
 fn text(row: &Difference, configuration: usize) -> Option<&str> {

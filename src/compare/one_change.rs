@@ -1,10 +1,11 @@
 //! One change at a time: what the one thing did in which two configurations differ.
 
-use super::factors::{Change, Factor, changes};
+use super::factors::{Change, Factor, changes, value};
 use super::groups::Group;
 use super::page::{Measure, cell, table};
 use super::words;
-use crate::figures::text::decimal;
+use crate::diff::Difference;
+use crate::figures::text::{decimal, shorten};
 use crate::report::escape;
 
 /// The section; nothing where fewer than two things were varied, as the other tables tell of one as well.
@@ -35,12 +36,11 @@ pub fn section(factors: &[Factor], groups: &[Group<'_>], measures: &[&Measure]) 
 fn row(change: &Change, factors: &[Factor], groups: &[Group<'_>], measures: &[&Measure]) -> Vec<String> {
     let [before, after] = change.between;
     let changed = &factors[change.factor];
-    let what = format!(
-        "{}: {} → {}",
-        escape::code(&changed.telling().name),
-        escape::code(changed.value(before)),
-        escape::code(changed.value(after))
-    );
+    let of_key = |row: &Difference| {
+        let [before, after] = [before, after].map(|i| escape::code(&shorten(value(row, i), 60)));
+        format!("{}: {before} → {after}", escape::code(&row.name))
+    };
+    let what: Vec<String> = changed.rows().iter().map(of_key).collect();
     let others = factors.iter().enumerate().filter(|(i, _)| *i != change.factor);
     let all_else: Vec<String> = others.map(|(_, other)| escape::text(&other.says(before))).collect();
     let found = |i: usize| format!("{} of {}", words::found_in(&groups[i]), groups[i].runs.len());
@@ -49,7 +49,7 @@ fn row(change: &Change, factors: &[Factor], groups: &[Group<'_>], measures: &[&M
         let [before, after] = [before, after].map(|i| cell(measure, mean(&groups[i], measure.of)));
         if before == after { before } else { format!("{before} → {after}") }
     });
-    [what, all_else.join(", "), found].into_iter().chain(numbers).collect()
+    [what.join("; "), all_else.join(", "), found].into_iter().chain(numbers).collect()
 }
 
 fn mean(group: &Group<'_>, of: fn(&crate::record::Record) -> Option<f64>) -> Option<f64> {
@@ -64,14 +64,14 @@ fn sentence(factor: &Factor, changes: &[&Change], groups: &[Group<'_>]) -> Strin
         |sign: f64| changes.iter().filter(move |c| sign * (share(c.between[1]) - share(c.between[0])) > 0.0);
     let (more, less, n) = (more(1.0).count(), more(-1.0).count(), changes.len());
     let names: Vec<String> = factor.rows().iter().map(|row| escape::code(&row.key())).collect();
-    let pairs = if n == 1 { "1 pair".to_string() } else { format!("{n} pairs") };
-    let found = match (more, less) {
-        (0, 0) => format!("a head was found no more and no less often after it ({pairs})"),
-        (more, 0) => format!("a head was found more often after it in {more} of {pairs}"),
-        (0, less) => format!("a head was found less often after it in {less} of {pairs}"),
-        (more, less) => {
-            format!("a head was found more often after it in {more} and less often in {less} of {pairs}")
-        }
+    let found = match (more, less, n) {
+        (0, 0, 1) => "a head was found no more and no less often after it".to_string(),
+        (1, _, 1) => "a head was found more often after it".into(),
+        (_, _, 1) => "a head was found less often after it".into(),
+        (0, 0, _) => format!("a head was found no more and no less often after it ({n} pairs)"),
+        (more, 0, _) => format!("a head was found more often after it in {more} of {n} pairs"),
+        (0, less, _) => format!("a head was found less often after it in {less} of {n} pairs"),
+        _ => format!("a head was found more often after it in {more} and less often in {less} of {n} pairs"),
     };
     let previous = |i: usize| mean(&groups[i], |record| words::best(record, "previous_token"));
     let steps: Vec<f64> =
@@ -79,14 +79,20 @@ fn sentence(factor: &Factor, changes: &[&Change], groups: &[Group<'_>]) -> Strin
     let values: std::collections::BTreeSet<&str> =
         changes.iter().flat_map(|c| c.between.map(|i| factor.value(i))).collect();
     let from = factor.value(changes[0].between[0]);
-    let to: Vec<String> = values.into_iter().filter(|value| *value != from).map(escape::code).collect();
-    let change = format!("{}, {} → {}", names.join(" and "), escape::code(from), to.join(" or "));
+    let to: Vec<String> = values
+        .into_iter()
+        .filter(|value| *value != from)
+        .map(|value| escape::code(&shorten(value, 60)))
+        .collect();
+    let change =
+        format!("{}, {} → {}", names.join(" and "), escape::code(&shorten(from, 60)), to.join(" or "));
     match words::spread(&steps) {
         None => format!("{change}: {found}."),
         Some((lo, mean, hi)) => {
             let [lo, mean, hi] =
                 [lo, mean, hi].map(|x| format!("{}{}", if x > 0.0 { "+" } else { "" }, decimal(x, 2)));
-            format!("{change}: {found}; the best previous-token score moved by {mean} ({lo} to {hi}).")
+            let range = if n == 1 { String::new() } else { format!(" ({lo} to {hi})") };
+            format!("{change}: {found}; the best previous-token score moved by {mean}{range}.")
         }
     }
 }
