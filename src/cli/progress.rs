@@ -2,6 +2,7 @@
 
 use super::console;
 use crate::dataset::Event;
+use crate::figures::text::printable;
 use crate::record::Metrics;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
@@ -87,7 +88,7 @@ impl Preparing {
     /// Shows one event.
     pub fn show(&mut self, event: Event) {
         let (what, done, total) = match event {
-            Event::Warning(words) => return self.line(&format!("warning: {words}")),
+            Event::Warning(words) => return self.line(&format!("warning: {}", plain(&words))),
             Event::Progress { what, done, total } => (what, done, total),
         };
         let new = self.said != what;
@@ -130,4 +131,9 @@ pub fn count(n: u64) -> String {
         10_000..=999_999 => format!("{:.0} k", n as f64 / 1e3),
         _ => format!("{:.2} M", n as f64 / 1e6),
     }
+}
+
+/// Words without what a terminal obeys: names of files may hold it.
+fn plain(words: &str) -> String {
+    words.lines().map(printable).collect::<Vec<_>>().join("\n")
 }

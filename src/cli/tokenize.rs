@@ -36,7 +36,7 @@ pub fn tokenize(arguments: Arguments) -> Outcome {
     if stores.is_empty() {
         let kind = &plan.dataset.kind;
         let message =
-            format!("error: there is no text in the dataset {kind:?}: there is nothing to tokenise");
+            format!("error: the dataset {kind:?} is of token ids already: there is nothing to tokenise");
         return Err(Failure::Usage(message));
     }
     let summary = dataset.summary();

@@ -15,9 +15,10 @@ pub fn section(factors: &[Factor], groups: &[Group<'_>], measures: &[&Measure]) 
         return String::new();
     }
     let mut out =
-        "\n## One change at a time\n\nPairs of configurations that differ in one thing alone: what \
-                   differs between their outcomes, that thing did, in the company of the others as they are \
-                   in that row. Numbers are means over seeds.\n\n"
+        "\n## One change at a time\n\nPairs of configurations that differ in one thing alone, be it one \
+                   key or several that change together: what differs between their outcomes, that did, in the \
+                   company of the others as they are in that row, as far as its seeds tell. Numbers are means \
+                   over seeds.\n\n"
             .to_string();
     for (i, factor) in factors.iter().enumerate() {
         let of_factor: Vec<&Change> = changes.iter().filter(|change| change.factor == i).collect();

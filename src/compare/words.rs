@@ -100,7 +100,9 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
 fn texts(runs: &[Run]) -> Option<String> {
     let mut read: Vec<(Option<&toml::Value>, &str)> = Vec::new();
     for Run { record, .. } in runs {
-        let digest = record.provenance.pointer("/dataset/digest").and_then(serde_json::Value::as_str);
+        // What has no path is made from the seed.
+        let of = |key: &str| record.provenance.pointer(key).and_then(serde_json::Value::as_str);
+        let digest = of("/dataset/path").and(of("/dataset/digest"));
         let what = (record.plan.get("dataset"), digest.unwrap_or_default());
         if !what.1.is_empty() && !read.contains(&what) {
             read.push(what);

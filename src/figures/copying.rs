@@ -16,7 +16,7 @@ pub const KIND: FigureKind = FigureKind {
 fn draw(record: &Record) -> Result<Vec<Figure>, FigureError> {
     let mut figures = Vec::new();
     for analysis in record.analyses.iter().filter(|a| a.probe == KIND.name) {
-        let threshold = tables::threshold(record, &[KIND.name]);
+        let threshold = tables::copying_threshold(record, analysis)?;
         let title = "Copying of every head".to_string();
         figures.extend(heads::over_training(record, analysis, title, KIND.reading, threshold)?);
     }

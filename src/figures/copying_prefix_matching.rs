@@ -5,7 +5,7 @@ use super::canvas::{Canvas, Type};
 use super::chart::{Chart, LETTERS, Mark, heading};
 use super::plot::Plot;
 use super::prefix_matching::on_passages;
-use super::{Figure, FigureError, FigureKind, colour, file_stem, heads, labels, tables, text};
+use super::{Figure, FigureError, FigureKind, colour, file_stem, heads, labels, tables};
 use crate::record::{Analysis, Record};
 
 /// Where every head stands at the last checkpoint.
@@ -51,17 +51,8 @@ fn page(record: &Record, matching: &Analysis, copying: &Analysis) -> Result<Opti
         }
         _ => None,
     });
-    // The threshold counts from chance, which is nearly the same for all heads.
-    let chance = copying.table("chance").map(heads::last).transpose()?.unwrap_or_default();
-    let chance = chance.iter().map(|(_, score)| score).sum::<f64>() / chance.len() as f64;
-    let level = match tables::threshold(record, &["copying"]) {
-        Some(Mark::Level(value, key)) if chance.is_finite() => {
-            let key = key.replace("threshold", "threshold, copying");
-            let key = format!("{key} above chance, which is {}", text::decimal(chance, 2));
-            Mark::Level(chance + value, key)
-        }
-        _ => Mark::Level(0.0, "copying 0: a third of the raise".into()),
-    };
+    let level = tables::copying_threshold(record, copying)?
+        .unwrap_or(Mark::Level(0.0, "copying 0: a third of the raise".into()));
     let chart = Chart {
         x: Axis::share(dots.iter().map(|dot| dot.1), "prefix matching (share of attention)"),
         y: Axis::exactly(-1.0, 1.0, "copying (from −1 to 1)"),

@@ -3,8 +3,8 @@
 use super::FigureError;
 use super::axis::drawable;
 use super::chart::Mark;
-use super::text;
-use crate::record::{Outcome, Record, Table};
+use super::{heads, text};
+use crate::record::{Analysis, Outcome, Record, Table};
 
 /// The points of a line.
 pub type Points = Vec<(f64, f64)>;
@@ -66,6 +66,24 @@ pub fn phase_change(record: &Record) -> Option<Mark> {
     };
     let key = format!("{name}: {}–{} tokens", text::count(from), text::count(to));
     Some(Mark::Band(from, to, key))
+}
+
+/// The threshold the verdict holds copying to, on the score's own scale: it counts from chance, which is nearly the
+/// same for all heads. None where chance was not measured.
+///
+/// # Errors
+/// If the table of chance is not one of heads.
+pub fn copying_threshold(record: &Record, copying: &Analysis) -> Result<Option<Mark>, FigureError> {
+    let chance = copying.table("chance").map(heads::last).transpose()?.unwrap_or_default();
+    let chance = chance.iter().map(|(_, score)| score).sum::<f64>() / chance.len() as f64;
+    Ok(match threshold(record, &["copying"]) {
+        Some(Mark::Level(value, key)) if chance.is_finite() => {
+            let key = key.replace("threshold", "threshold, copying");
+            let key = format!("{key} above chance, which is {}", text::decimal(chance, 2));
+            Some(Mark::Level(chance + value, key))
+        }
+        _ => None,
+    })
 }
 
 /// The threshold the verdict holds a measure to.

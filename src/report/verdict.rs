@@ -143,26 +143,45 @@ fn moved(rise: f64) -> String {
     format!("{way} by {}", decimal(rise.abs(), 2))
 }
 
-/// The head that came closest to a criterion.
+/// The heads that came closest to a criterion.
 fn best(criterion: &Criterion, verdict: &Verdict) -> String {
     let heads = &verdict.heads;
-    let measure = heading(&criterion.measure, "");
-    let unit = match criterion.unit.as_str() {
-        "nats" => " nats",
-        _ => "",
+    let column = |name: &str| heads.numbers(name);
+    // What the criterion is held against, each with the words that say which it is.
+    let (measure, compared): (String, Vec<(Vec<f64>, &str)>) = match criterion.measure.as_str() {
+        "prefix_matching" => {
+            let places =
+                [("prefix_matching", " on random tokens"), ("prefix_matching_passages", " on passages")];
+            (heading(&criterion.measure, ""), places.map(|(name, words)| (column(name), words)).into())
+        }
+        "ablation" => {
+            let ways =
+                [("ablation", " by zero"), ("ablation_pattern_preserving", " with patterns preserved")];
+            (heading(&criterion.measure, ""), ways.map(|(name, words)| (column(name), words)).into())
+        }
+        "copying" => {
+            let above =
+                column("copying").into_iter().zip(column("copying_chance")).map(|(x, chance)| x - chance);
+            (format!("{} above chance", heading(&criterion.measure, "")), vec![(above.collect(), "")])
+        }
+        other => (heading(other, ""), vec![(column(other), "")]),
     };
-    let values = heads.numbers(&criterion.measure);
-    let finite = values.iter().enumerate().filter(|(_, value)| value.is_finite());
-    let Some((row, value)) = finite.max_by(|a, b| a.1.total_cmp(b.1)) else {
+    let unit = if criterion.unit == "nats" { " nats" } else { "" };
+    let highest = |(values, words): &(Vec<f64>, &str)| {
+        let finite = values.iter().enumerate().filter(|(_, value)| value.is_finite());
+        let (row, value) = finite.max_by(|a, b| a.1.total_cmp(b.1))?;
+        let name = |column: &str| heads.column(column).nth(row).map_or("?".to_string(), cell);
+        Some(format!("{}{unit}{words} (head {}.{})", decimal(*value, 2), name("layer"), name("head")))
+    };
+    let highest: Vec<String> = compared.iter().filter_map(highest).collect();
+    if highest.is_empty() {
         return format!("Not measured: {measure} (the threshold is {}{unit}).", criterion.threshold);
-    };
-    let name = |column: &str| heads.column(column).nth(row).map_or("?".to_string(), cell);
+    }
+    let either = if highest.len() > 1 { " for either" } else { "" };
+    let threshold = criterion.threshold;
     format!(
-        "Highest {measure} of all heads: {}{unit} (head {}.{}); the threshold is {}{unit}.",
-        decimal(*value, 2),
-        name("layer"),
-        name("head"),
-        criterion.threshold,
+        "Highest {measure} of all heads: {}; the threshold is {threshold}{unit}{either}.",
+        highest.join(", ")
     )
 }
 

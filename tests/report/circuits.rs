@@ -5,7 +5,11 @@ use indhead::record::{Analysis, Cell, Table};
 
 /// One analysis of each.
 pub fn all(layer: u64) -> Vec<Analysis> {
-    vec![analysis("copying", "copying", "", vec![copying(layer)]), ov_eigenvalues(layer), composition()]
+    vec![
+        analysis("copying", "copying", "", vec![copying(layer), chance(layer)]),
+        ov_eigenvalues(layer),
+        composition(),
+    ]
 }
 
 /// Scores of the heads of layers 0 and 1, two each.
@@ -19,6 +23,13 @@ pub fn two_layers(unit: &str, score: &dyn Fn(u64, [u64; 2]) -> f64) -> Table {
 fn copying(layer: u64) -> Table {
     let score = |s, h| -0.85 + (h == 0) as u64 as f64 * 1.7 * rise(s) + 0.05 * noise(s + h);
     heads("from −1 to 1", score, layer)
+}
+
+/// What the sample's other tokens get: the same from both heads.
+fn chance(layer: u64) -> Table {
+    let mut table = heads("from −1 to 1", |_, _| -0.86, layer);
+    table.name = "chance".into();
+    table
 }
 
 /// Head 0 comes to copy: its eigenvalues go to the right.

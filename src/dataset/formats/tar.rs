@@ -141,7 +141,7 @@ fn read_block(input: &mut dyn Read, block: &mut [u8; BLOCK]) -> io::Result<bool>
 }
 
 fn ends_early() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the archive ends too early")
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the archive ends too early, and what was to come is lost")
 }
 
 /// So many bytes of an archive, all of which have to be there.
