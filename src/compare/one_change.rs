@@ -39,7 +39,8 @@ fn row(change: &Change, factors: &[Factor], groups: &[Group<'_>], measures: &[&M
     let changed = &factors[change.factor];
     let of_key = |row: &Difference| {
         let [before, after] = [before, after].map(|i| escape::code(&shorten(value(row, i), 60)));
-        format!("{}: {before} → {after}", escape::code(&row.name))
+        let name = if changed.rows().len() > 1 { row.key() } else { row.name.clone() };
+        format!("{}: {before} → {after}", escape::code(&name))
     };
     let what: Vec<String> = changed.rows().iter().map(of_key).collect();
     let others = factors.iter().enumerate().filter(|(i, _)| *i != change.factor);
