@@ -1,6 +1,8 @@
 //! Curves of many runs over one another: the mean of a group, and from its least to its greatest.
 
-use super::groups::Group;
+use super::factors::Factor;
+use super::groups::{Group, by_values};
+use super::words::found_in;
 use crate::figures::axis::Axis;
 use crate::figures::chart::{self, Chart, Series};
 use crate::figures::tables::{Points, curve, grouped, numbers};
@@ -73,20 +75,25 @@ fn strongest(table: Option<&Table>) -> Result<Points, FigureError> {
 }
 
 /// Every figure that the runs have data for.
-pub fn draw_all(groups: &[Group<'_>]) -> Vec<Result<Option<Figure>, FigureError>> {
-    MEASURES.iter().map(|measure| draw(measure, groups)).collect()
+pub fn draw_all(groups: &[Group<'_>], factors: &[Factor]) -> Vec<Result<Option<Figure>, FigureError>> {
+    MEASURES.iter().map(|measure| draw(measure, groups, factors)).collect()
 }
 
-fn draw(measure: &Measure, groups: &[Group<'_>]) -> Result<Option<Figure>, FigureError> {
+fn draw(measure: &Measure, groups: &[Group<'_>], factors: &[Factor]) -> Result<Option<Figure>, FigureError> {
+    // Where there are more lines than colours, those have one in which a head formed.
+    let mut ordered: Vec<&Group<'_>> = groups.iter().collect();
+    if groups.len() > colour::LINES.len() {
+        ordered.sort_by_key(|group| std::cmp::Reverse(found_in(group)));
+    }
     let mut series = Vec::new();
-    for (i, group) in groups.iter().enumerate() {
+    for (i, group) in ordered.into_iter().enumerate() {
         let runs: Vec<Points> =
             group.runs.iter().map(|run| (measure.points)(&run.record)).collect::<Result<_, _>>()?;
         let (mean, band) = spread(&runs);
         let many = if group.runs.len() > 1 { format!(" ({})", group.runs.len()) } else { String::new() };
         // More lines than colours cannot be told apart: the rest stand back.
         let line = match colour::LINES.get(i) {
-            Some(colour) => Series::measured(&format!("{}{many}", group.label), *colour, mean),
+            Some(colour) => Series::measured(&format!("{}{many}", group.short), *colour, mean),
             None => Series { label: None, width: 1.0, ..Series::new("", colour::PALE, mean) },
         };
         series.push(Series { band, ..line });
@@ -111,11 +118,18 @@ fn draw(measure: &Measure, groups: &[Group<'_>]) -> Result<Option<Figure>, Figur
         }
         false => "",
     };
+    let names = match factors {
+        [_, _, ..] if by_values(factors) => {
+            let keys: Vec<&str> = factors.iter().map(|factor| factor.telling().name.as_str()).collect();
+            format!(" Lines are called by their {}.", keys.join(", "))
+        }
+        _ => String::new(),
+    };
     let hidden = match groups.len().saturating_sub(colour::LINES.len()) {
         0 => String::new(),
-        n => format!(" The {n} last configurations are grey and have no name."),
+        n => format!(" The {n} for which there is no colour are grey and have no name."),
     };
-    let reading = format!("{}{seeds}{hidden}", measure.reading);
+    let reading = format!("{}{names}{seeds}{hidden}", measure.reading);
     Ok(Some(Figure { name: measure.name.into(), title, reading, svg }))
 }
 

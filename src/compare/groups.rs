@@ -8,6 +8,8 @@ use crate::diff::{self, Difference, Subject};
 pub struct Group<'a> {
     /// What tells it from the others, in few words.
     pub label: String,
+    /// The same for a figure: where the label says what varies, the values alone.
+    pub short: String,
     /// Its runs, one a seed.
     pub runs: Vec<&'a Run>,
 }
@@ -28,12 +30,15 @@ pub fn groups(runs: &[Run]) -> (Vec<Group<'_>>, Vec<Factor>) {
     for run in runs {
         match groups.iter_mut().find(|group| key(group.runs[0]) == key(run)) {
             Some(group) => group.runs.push(run),
-            None => groups.push(Group { label: String::new(), runs: vec![run] }),
+            None => groups.push(Group { label: String::new(), short: String::new(), runs: vec![run] }),
         }
     }
     let factors = factors(differing(&groups));
     let labels = labels(&groups, &factors);
-    groups.iter_mut().zip(labels).for_each(|(group, label)| group.label = label);
+    groups
+        .iter_mut()
+        .zip(labels)
+        .for_each(|(group, (label, short))| (group.label, group.short) = (label, short));
     (groups, factors)
 }
 
@@ -47,16 +52,29 @@ fn differing(groups: &[Group<'_>]) -> Vec<Difference> {
     rows.filter(|row| !same(row)).collect()
 }
 
-/// The values that differ, where they are few and short; else the names of the runs.
-fn labels(groups: &[Group<'_>], factors: &[Factor]) -> Vec<String> {
+/// Whether what varies is so little that configurations are called by it.
+pub fn by_values(factors: &[Factor]) -> bool {
     let short = |factor: &Factor| {
         let values = factor.telling().values.iter().flatten();
         values.clone().count() > 0 && values.into_iter().all(|shown| shown.text.chars().count() <= 24)
     };
-    let by_values = (1..=3).contains(&factors.len()) && factors.iter().all(short);
-    let label = |(i, group): (usize, &Group<'_>)| match by_values {
-        false => in_common(&group.runs.iter().map(|run| run.label.as_str()).collect::<Vec<_>>()),
-        true => factors.iter().map(|factor| factor.says(i)).collect::<Vec<_>>().join(", "),
+    (1..=3).contains(&factors.len()) && factors.iter().all(short)
+}
+
+/// The values that differ, where they are few and short; else the names of the runs. Each in full, and for a figure.
+fn labels(groups: &[Group<'_>], factors: &[Factor]) -> Vec<(String, String)> {
+    let label = |(i, group): (usize, &Group<'_>)| match by_values(factors) {
+        false => {
+            let name = in_common(&group.runs.iter().map(|run| run.label.as_str()).collect::<Vec<_>>());
+            (name.clone(), name)
+        }
+        true => {
+            let join =
+                |say: &dyn Fn(&Factor) -> String| factors.iter().map(say).collect::<Vec<_>>().join(", ");
+            let alone =
+                if factors.len() > 1 { join(&|f| f.value(i).to_string()) } else { join(&|f| f.says(i)) };
+            (join(&|f| f.says(i)), alone)
+        }
     };
     groups.iter().enumerate().map(label).collect()
 }

@@ -27,7 +27,7 @@ pub fn compare(title: &str, runs: &[Run]) -> Rendered {
     let (groups, factors) = groups::groups(runs);
     let mut figures: Vec<Figure> = Vec::new();
     let mut warnings = Vec::new();
-    for drawn in curves::draw_all(&groups) {
+    for drawn in curves::draw_all(&groups, &factors) {
         match drawn {
             Ok(figure) => figures.extend(figure),
             Err(error) => warnings.push(error.to_string()),
