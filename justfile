@@ -10,7 +10,7 @@ test:
 ci:
     .ci/run
 
-# The kept reports, and what of their runs is kept with them (some five hours on one core, two runs at a time half of it)
+# The kept reports, and what of their runs is kept with them (hours)
 reports:
     cargo build --release
     for spec in conv_attn attn_attn smeared attn; do target/release/indhead run specs/$spec.toml --overwrite; done
