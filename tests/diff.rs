@@ -169,7 +169,7 @@ fn an_inserted_block_is_an_insertion() {
         (
             BASE.replacen(conv, &format!("[[architecture.blocks]]\nkind = \"mlp\"\nd_mlp = 9\n{conv}"), 1)
                 .replacen("n_heads = 2", "n_heads = 1", 1),
-            vec!["architecture.blocks[0]", "architecture.blocks[1/2].n_heads"],
+            vec!["architecture.blocks[0]", "architecture.blocks[2nd attention].n_heads"],
         ),
     ];
     for (text, wanted) in cases {

@@ -82,7 +82,8 @@ pub fn write(runs: &[RunDirectory], title: &str, folder: &Path) -> Result<PathBu
     for run in runs {
         let record = run.record()?;
         let plan = String::from_utf8_lossy(&run.read("plan.toml")?).into_owned();
-        read.push(Run { label: record.name.clone(), record, plan });
+        let report = report_of(&record.name, folder);
+        read.push(Run { label: record.name.clone(), record, plan, report });
     }
     let prefix = format!("{title}/");
     if read.iter().all(|run| run.label.starts_with(&prefix)) {
@@ -98,6 +99,16 @@ pub fn write(runs: &[RunDirectory], title: &str, folder: &Path) -> Result<PathBu
     let written = pages::write(&rendered, folder).map_err(|e| Error::message(e.to_string()))?;
     say_kept(&written);
     Ok(written.page)
+}
+
+/// Where a run's report lies, as seen from the comparison's folder: both are kept below one folder of reports.
+fn report_of(name: &str, folder: &Path) -> Option<String> {
+    let above = folder.ancestors().skip(1).take(4).zip(1..);
+    let below = Path::new(name).join("report.md");
+    let here =
+        |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_path_buf() };
+    let (_, up) = above.into_iter().find(|(reports, _)| here(reports).join(&below).is_file())?;
+    Some(format!("{}{}", "../".repeat(up), below.display()))
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use super::factors::Factor;
 use super::groups::{Group, by_values};
+use super::reading::prefix_matching_threshold;
 use super::words::found_in;
 use crate::figures::axis::Axis;
-use crate::figures::chart::{self, Chart, Series};
-use crate::figures::tables::{Points, curve, grouped, numbers};
+use crate::figures::chart::{self, Chart, Mark, Series};
+use crate::figures::tables::{Points, curve, grouped, numbers, sorted};
 use crate::figures::{Figure, FigureError, colour};
 use crate::record::{Record, Table};
 
@@ -33,10 +34,14 @@ const MEASURES: &[Measure] = &[
         name: "prefix_matching",
         title: "Prefix matching of the strongest head over training",
         axis: "share of attention",
-        reading: "Of all heads the one with the highest prefix matching on random tokens at that \
-                  checkpoint: where a line leaves the ground, an induction head forms.",
+        reading: "Of all heads the one with the highest prefix matching at that checkpoint, on random tokens or on \
+                  passages shown twice, whichever is more: where a line leaves the ground, a head comes to look at \
+                  what followed. It is an induction head if its removal is felt and it copies, too.",
         share: true,
-        points: |record| strongest(record.analysis("prefix_matching").and_then(|a| a.table("heads"))),
+        points: |record| {
+            let analyses = record.analyses.iter().filter(|a| a.probe == "prefix_matching");
+            strongest(analyses.filter_map(|analysis| analysis.table("heads")))
+        },
     },
     Measure {
         name: "in_context_learning",
@@ -48,11 +53,19 @@ const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "second_copy",
-        title: "Loss on the second copy of random tokens over training",
-        axis: "loss (nats a token)",
-        reading: "It falls where a model completes a repeated sequence, which is an induction head's work.",
+        title: "How much the second copy of random tokens costs less than the first",
+        axis: "loss on the first copy minus loss on the second (nats a token)",
+        reading: "Random tokens are far from any text, and the loss on them may rise while a model learns; what lies \
+                  between their first and their second copy is what the model gains by completing a sequence it has \
+                  seen, which is an induction head's work.",
         share: false,
-        points: |record| of(record, "repeated_loss", "losses", "second_copy"),
+        points: |record| match record.analysis("repeated_loss").and_then(|a| a.table("losses")) {
+            Some(table) => {
+                let rows = numbers(table, ["tokens", "first_copy", "second_copy"])?;
+                Ok(sorted(rows.into_iter().map(|[tokens, first, second]| (tokens, first - second)).collect()))
+            }
+            None => Ok(Points::new()),
+        },
     },
 ];
 
@@ -63,10 +76,12 @@ fn of(record: &Record, probe: &str, table: &str, column: &str) -> Result<Points,
     }
 }
 
-/// The highest score of any head at every checkpoint.
-fn strongest(table: Option<&Table>) -> Result<Points, FigureError> {
-    let Some(table) = table else { return Ok(Points::new()) };
-    let rows = numbers(table, ["tokens", "score"])?;
+/// The highest score of any head, in any of the tables, at every checkpoint.
+fn strongest<'a>(tables: impl Iterator<Item = &'a Table>) -> Result<Points, FigureError> {
+    let mut rows = Vec::new();
+    for table in tables {
+        rows.extend(numbers(table, ["tokens", "score"])?);
+    }
     let groups = grouped(rows.into_iter().map(|[tokens, score]| ([tokens], (tokens, score))));
     let highest = |(_, points): ([i64; 1], Points)| {
         points.into_iter().filter(|p| p.1.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1))
@@ -100,13 +115,17 @@ fn draw(measure: &Measure, groups: &[Group<'_>], factors: &[Factor]) -> Result<O
     }
     series.reverse();
     let x = Axis::tokens(series.iter().flat_map(|s| &s.points).map(|p| p.0));
+    let records = groups.iter().flat_map(|group| &group.runs).map(|run| &run.record);
+    let threshold = prefix_matching_threshold(records).filter(|_| measure.share);
     let values = series.iter().flat_map(|s| {
         let band = s.band.iter().flat_map(|(_, lo, hi)| [*lo, *hi]);
         s.points.iter().map(|p| p.1).chain(band)
     });
+    let values = values.chain(threshold);
     let y =
         if measure.share { Axis::share(values, measure.axis) } else { Axis::around(values, measure.axis) };
-    let chart = Chart { x, y, series, marks: Vec::new(), height: 260.0 };
+    let marks = threshold.map(|level| Mark::Level(level, format!("the threshold, {level}")));
+    let chart = Chart { x, y, series, marks: marks.into_iter().collect(), height: 260.0 };
     if chart.is_empty() {
         return Ok(None);
     }

@@ -3,8 +3,10 @@
 mod curves;
 mod factors;
 mod groups;
+mod measures;
 mod one_change;
 mod page;
+mod reading;
 mod words;
 
 use crate::figures::Figure;
@@ -20,6 +22,8 @@ pub struct Run {
     pub record: Record,
     /// Its plan as it is printed, with the origins of the values.
     pub plan: String,
+    /// Where its own report lies, from the comparison's folder, if it is there.
+    pub report: Option<String>,
 }
 
 /// The comparison of runs: runs that differ only in their seed are one group, with a spread.

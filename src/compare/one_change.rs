@@ -2,7 +2,8 @@
 
 use super::factors::{Change, Factor, changes, value};
 use super::groups::Group;
-use super::page::{Measure, cell, table};
+use super::measures::Measure;
+use super::page::table;
 use super::words;
 use crate::diff::Difference;
 use crate::figures::text::{decimal, shorten};
@@ -23,7 +24,7 @@ pub fn section(factors: &[Factor], groups: &[Group<'_>], measures: &[&Measure]) 
     for (i, factor) in factors.iter().enumerate() {
         let of_factor: Vec<&Change> = changes.iter().filter(|change| change.factor == i).collect();
         if !of_factor.is_empty() {
-            out += &format!("- {}\n", sentence(factor, &of_factor, groups));
+            out += &format!("- {}\n", sentence(factor, &of_factor, groups, measures));
         }
     }
     let header: Vec<&str> = ["change", "all else", "found"]
@@ -48,7 +49,7 @@ fn row(change: &Change, factors: &[Factor], groups: &[Group<'_>], measures: &[&M
     let found = |i: usize| format!("{} of {}", words::found_in(&groups[i]), groups[i].runs.len());
     let found = format!("{} → {}", found(before), found(after));
     let numbers = measures.iter().map(|measure| {
-        let [before, after] = [before, after].map(|i| cell(measure, mean(&groups[i], measure.of)));
+        let [before, after] = [before, after].map(|i| measure.cell(mean(&groups[i], measure.of)));
         if before == after { before } else { format!("{before} → {after}") }
     });
     [what.join("; "), all_else.join(", "), found].into_iter().chain(numbers).collect()
@@ -60,7 +61,7 @@ fn mean(group: &Group<'_>, of: fn(&crate::record::Record) -> Option<f64>) -> Opt
 }
 
 /// What changing one thing did, over all its pairs.
-fn sentence(factor: &Factor, changes: &[&Change], groups: &[Group<'_>]) -> String {
+fn sentence(factor: &Factor, changes: &[&Change], groups: &[Group<'_>], measures: &[&Measure]) -> String {
     let share = |i: usize| words::found_in(&groups[i]) as f64 / groups[i].runs.len() as f64;
     let more =
         |sign: f64| changes.iter().filter(move |c| sign * (share(c.between[1]) - share(c.between[0])) > 0.0);
@@ -75,9 +76,6 @@ fn sentence(factor: &Factor, changes: &[&Change], groups: &[Group<'_>]) -> Strin
         (0, less, _) => format!("a head was found less often after it in {less} of {n} pairs"),
         _ => format!("a head was found more often after it in {more} and less often in {less} of {n} pairs"),
     };
-    let previous = |i: usize| mean(&groups[i], |record| words::best(record, "previous_token"));
-    let steps: Vec<f64> =
-        changes.iter().filter_map(|c| Some(previous(c.between[1])? - previous(c.between[0])?)).collect();
     let values: std::collections::BTreeSet<&str> =
         changes.iter().flat_map(|c| c.between.map(|i| factor.value(i))).collect();
     let from = factor.value(changes[0].between[0]);
@@ -88,13 +86,20 @@ fn sentence(factor: &Factor, changes: &[&Change], groups: &[Group<'_>]) -> Strin
         .collect();
     let change =
         format!("{}, {} → {}", names.join(" and "), escape::code(&shorten(from, 60)), to.join(" or "));
-    match words::spread(&steps) {
-        None => format!("{change}: {found}."),
-        Some((lo, mean, hi)) => {
-            let [lo, mean, hi] =
-                [lo, mean, hi].map(|x| format!("{}{}", if x > 0.0 { "+" } else { "" }, decimal(x, 2)));
-            let range = if n == 1 { String::new() } else { format!(" ({lo} to {hi})") };
-            format!("{change}: {found}; the best previous-token score moved by {mean}{range}.")
-        }
-    }
+    let told = measures.iter().filter(|measure| !measure.told.is_empty());
+    let moved: Vec<String> = told.filter_map(|measure| moved(measure, changes, groups)).collect();
+    let moved = if moved.is_empty() { String::new() } else { format!("; {}", moved.join(", ")) };
+    format!("{change}: {found}{moved}.")
+}
+
+/// How far a measure's mean moved, over all pairs.
+fn moved(measure: &Measure, changes: &[&Change], groups: &[Group<'_>]) -> Option<String> {
+    let of = |i: usize| mean(&groups[i], measure.of);
+    let steps: Vec<f64> =
+        changes.iter().filter_map(|c| Some(of(c.between[1])? - of(c.between[0])?)).collect();
+    let (lo, mean, hi) = words::spread(&steps)?;
+    let [lo, mean, hi] =
+        [lo, mean, hi].map(|x| format!("{}{}", if x > 0.0 { "+" } else { "" }, decimal(x, 2)));
+    let range = if steps.len() == 1 { String::new() } else { format!(" ({lo} to {hi})") };
+    Some(format!("{} moved by {mean}{range}", measure.told))
 }

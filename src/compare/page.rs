@@ -3,12 +3,12 @@
 use super::Run;
 use super::factors::Factor;
 use super::groups::Group;
-use super::{one_change, words};
+use super::measures::{Measure, measured};
+use super::{one_change, reading, words};
 use crate::diff::Difference;
 use crate::figures::Figure;
 use crate::figures::text::{count, decimal};
-use crate::record::Record;
-use crate::report::escape;
+use crate::report::{blocks, escape};
 
 /// The page: words, verdicts, what differs, figures, time.
 pub fn page(
@@ -19,8 +19,9 @@ pub fn page(
     figures: &[Figure],
 ) -> String {
     let mut out = format!("# {}\n\n{}\n\n", escape::text(title), words::paragraph(runs, groups));
+    out += &reading::question(runs);
     out += "## Verdicts\n\n";
-    let measures = measured(runs);
+    let measures = measured(runs.iter().map(|run| &run.record));
     let verdicts = headings(&["run", "verdict", "induction heads"], &measures);
     out += &table(&verdicts, runs.iter().map(|run| verdict(run, &measures)));
     if groups.len() < runs.len() {
@@ -28,10 +29,13 @@ pub fn page(
         let spreads = headings(&["configuration", "runs", "found"], &measures);
         out += &table(&spreads, groups.iter().map(|of| group(of, &measures)));
     }
+    out += &reading::columns(&measures);
+    out += &reading::evidence(groups);
     let rows: Vec<&Difference> = factors.iter().flat_map(Factor::rows).collect();
     if !rows.is_empty() {
         out += "\n## What differs\n\n";
         out += &differences(&rows, groups);
+        out += &together(factors);
     }
     out += &one_change::section(factors, groups, &measures);
     if !figures.is_empty() {
@@ -46,58 +50,14 @@ pub fn page(
     out + &table(&TIME, runs.iter().map(time))
 }
 
-/// A number of a run.
-pub struct Measure {
-    pub heading: &'static str,
-    pub of: fn(&Record) -> Option<f64>,
-    pub said: fn(f64) -> String,
-}
-
-/// A number in words.
-pub fn cell(measure: &Measure, number: Option<f64>) -> String {
-    number.map_or("–".into(), measure.said)
-}
-
-/// What is said of every run; what no run has measured is left out.
-const MEASURES: &[Measure] = &[
-    Measure { heading: "formed at (tokens)", of: words::formed, said: count },
-    Measure {
-        heading: "prefix matching, best head",
-        of: |record| words::best(record, "prefix_matching"),
-        said: |x| decimal(x, 2),
-    },
-    Measure {
-        heading: "previous token, best head",
-        of: |record| words::best(record, "previous_token"),
-        said: |x| decimal(x, 2),
-    },
-    Measure {
-        heading: "ablation, most (nats)",
-        of: |record| words::best(record, "ablation"),
-        said: |x| decimal(x, 2),
-    },
-    Measure {
-        heading: "token identity after the first block (share of the stream's variance)",
-        of: words::identity,
-        said: |x| decimal(x, 2),
-    },
-    Measure {
-        heading: "tokens that the last occurrence predicts (share of all)",
-        of: words::predicted,
-        said: |x| decimal(x, 3),
-    },
-    Measure { heading: "in-context-learning score (nats)", of: words::in_context, said: |x| decimal(x, 2) },
-    Measure { heading: "held-out loss (nats)", of: words::validation, said: |x| decimal(x, 3) },
-];
-
-/// The measures that any of the runs has.
-fn measured(runs: &[Run]) -> Vec<&'static Measure> {
-    let any = |measure: &&Measure| runs.iter().any(|run| (measure.of)(&run.record).is_some());
-    MEASURES.iter().filter(any).collect()
-}
-
 fn headings(first: &[&'static str], measures: &[&'static Measure]) -> Vec<&'static str> {
     first.iter().copied().chain(measures.iter().map(|measure| measure.heading)).collect()
+}
+
+/// A run's name, leading to its own report where that is at hand.
+fn linked(run: &Run) -> String {
+    let label = escape::text(&run.label);
+    run.report.as_ref().map_or(label.clone(), |report| format!("[{label}](<{report}>)"))
 }
 
 fn verdict(run: &Run, measures: &[&Measure]) -> Vec<String> {
@@ -110,8 +70,8 @@ fn verdict(run: &Run, measures: &[&Measure]) -> Vec<String> {
         _ => "not finished".into(),
     };
     let heads = if heads.is_empty() { "–".into() } else { heads.join(", ") };
-    let numbers = measures.iter().map(|m| cell(m, (m.of)(record)));
-    [escape::text(&run.label), judged, heads].into_iter().chain(numbers).collect()
+    let numbers = measures.iter().map(|m| m.cell((m.of)(record)));
+    [linked(run), judged, heads].into_iter().chain(numbers).collect()
 }
 
 fn group(group: &Group<'_>, measures: &[&Measure]) -> Vec<String> {
@@ -131,24 +91,54 @@ fn group(group: &Group<'_>, measures: &[&Measure]) -> Vec<String> {
     first.into_iter().chain(measures.iter().map(spread)).collect()
 }
 
-/// Keys down and configurations across, or the other way about where those are more.
+/// Keys down and configurations across, or the other way about where those are more; first the blocks in one line,
+/// where they differ.
 fn differences(rows: &[&Difference], groups: &[Group<'_>]) -> String {
     let shown = |row: &Difference, i: usize| match &row.values[i] {
         Some(shown) => escape::code(&crate::figures::text::shorten(&shown.text, 80)),
         None => "–".into(),
     };
+    let blocks: Vec<String> = groups
+        .iter()
+        .map(|group| blocks(&group.runs[0].record.plan).map_or("–".into(), |blocks| escape::code(&blocks)))
+        .collect();
+    let mut keys: Vec<(String, Vec<String>)> = Vec::new();
+    if blocks.iter().any(|other| *other != blocks[0]) {
+        keys.push(("blocks, first to last".into(), blocks));
+    }
+    let of_key = |row: &&Difference| {
+        (escape::code(&row.key()), (0..groups.len()).map(|group| shown(row, group)).collect())
+    };
+    keys.extend(rows.iter().map(of_key));
     let labels: Vec<String> = groups.iter().map(|group| escape::text(&group.label)).collect();
-    let keys: Vec<String> = rows.iter().map(|row| escape::code(&row.key())).collect();
-    let (first, across, down): (_, &[String], &[String]) = match groups.len() <= 4.max(rows.len()).min(8) {
-        true => ("key", &labels, &keys),
-        false => ("configuration", &keys, &labels),
+    if groups.len() <= 4.max(keys.len()).min(8) {
+        let header: Vec<&str> = ["key"].into_iter().chain(labels.iter().map(String::as_str)).collect();
+        let line =
+            |(key, values): &(String, Vec<String>)| [key.clone()].into_iter().chain(values.clone()).collect();
+        table(&header, keys.iter().map(line))
+    } else {
+        let header: Vec<&str> =
+            ["configuration"].into_iter().chain(keys.iter().map(|(key, _)| key.as_str())).collect();
+        let line = |group: usize| {
+            let values = keys.iter().map(|(_, values)| values[group].clone());
+            [labels[group].clone()].into_iter().chain(values).collect()
+        };
+        table(&header, (0..groups.len()).map(line))
+    }
+}
+
+/// Which keys change together, and by which of them configurations are called.
+fn together(factors: &[Factor]) -> String {
+    let several = factors.iter().filter(|factor| factor.rows().len() > 1);
+    let sentence = |factor: &Factor| {
+        let others: Vec<String> = factor.rows()[1..].iter().map(|row| escape::code(&row.key())).collect();
+        let telling = escape::code(&factor.telling().key());
+        format!(
+            "\nWith {telling} changes {}: what one of them did cannot be told from what the other did.\n",
+            others.join(" and ")
+        )
     };
-    let header: Vec<&str> = [first].into_iter().chain(across.iter().map(String::as_str)).collect();
-    let line = |i: usize| {
-        let value = |j: usize| if first == "key" { shown(rows[i], j) } else { shown(rows[j], i) };
-        [down[i].clone()].into_iter().chain((0..across.len()).map(value)).collect()
-    };
-    table(&header, (0..down.len()).map(line))
+    several.map(sentence).collect()
 }
 
 const TIME: [&str; 3] = ["run", "training (s)", "tokens/s"];

@@ -29,6 +29,13 @@ pub fn best(record: &Record, measure: &str) -> Option<f64> {
     values.into_iter().filter(|x| x.is_finite()).reduce(f64::max)
 }
 
+/// The most that any head is held against a criterion by.
+pub fn held(record: &Record, measure: &str) -> Option<f64> {
+    let verdict = record.verdict.as_ref()?;
+    let criterion = verdict.criteria.iter().find(|criterion| criterion.measure == measure)?;
+    criterion.held_against(&verdict.heads).into_iter().filter(|x| x.is_finite()).reduce(f64::max)
+}
+
 /// The share of the residual stream's variance that the token's identity explains after the first block, at the end.
 pub fn identity(record: &Record) -> Option<f64> {
     let table = record.analyses.iter().find(|a| a.probe == "stream_composition")?.table("identity")?;
@@ -96,21 +103,25 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
     said.join(" ")
 }
 
+/// What a run read: its dataset, the digest of what lay there, its tokenizer.
+fn read(record: &Record) -> (Option<&toml::Value>, &str, Option<&toml::Value>) {
+    let of = |key: &str| record.provenance.pointer(key).and_then(serde_json::Value::as_str);
+    // What has no path is made from the seed.
+    let digest = of("/dataset/path").and(of("/dataset/digest"));
+    (record.plan.get("dataset"), digest.unwrap_or_default(), record.plan.get("tokenizer"))
+}
+
 /// That runs of one dataset did not read the same of it, where files came or went between them.
 fn texts(runs: &[Run]) -> Option<String> {
-    let mut read: Vec<(Option<&toml::Value>, &str)> = Vec::new();
-    for Run { record, .. } in runs {
-        // What has no path is made from the seed.
-        let of = |key: &str| record.provenance.pointer(key).and_then(serde_json::Value::as_str);
-        let digest = of("/dataset/path").and(of("/dataset/digest"));
-        let what = (record.plan.get("dataset"), digest.unwrap_or_default());
-        if !what.1.is_empty() && !read.contains(&what) {
-            read.push(what);
+    let mut texts: Vec<(Option<&toml::Value>, &str)> = Vec::new();
+    for (dataset, digest, _) in runs.iter().map(|run| read(&run.record)) {
+        if !digest.is_empty() && !texts.contains(&(dataset, digest)) {
+            texts.push((dataset, digest));
         }
     }
     let more =
-        |(dataset, _): &&(Option<&toml::Value>, &str)| read.iter().filter(|(d, _)| d == dataset).count() > 1;
-    let several = read.iter().filter(more).count();
+        |(dataset, _): &&(Option<&toml::Value>, &str)| texts.iter().filter(|(d, _)| d == dataset).count() > 1;
+    let several = texts.iter().filter(more).count();
     (several > 0).then(|| {
         format!(
             "Not all of them read the same text: what lies at the dataset's path changed between runs ({several} \
@@ -142,6 +153,12 @@ fn of_group(group: &Group<'_>) -> Option<String> {
 
 /// The losses at the end, and whether they differ more between configurations than between seeds.
 fn losses(groups: &[Group<'_>]) -> Option<String> {
+    let mut runs = groups.iter().flat_map(|group| &group.runs).map(|run| read(&run.record));
+    let first = runs.next()?;
+    if !runs.all(|other| other == first) {
+        let why = "their texts or their tokens are not the same";
+        return Some(format!("Their losses on held-out text are not ranked: {why}."));
+    }
     let of = |group: &Group<'_>| {
         let values: Vec<f64> = group.runs.iter().filter_map(|run| validation(&run.record)).collect();
         spread(&values)

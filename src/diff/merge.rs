@@ -65,7 +65,7 @@ impl<'a> Merger<'a> {
             true => by_name(&lists, named),
             false => align(&lists),
         };
-        for slot in slots {
+        for (place, slot) in slots.iter().enumerate() {
             let item = |(at, list): (usize, &&'a [Value])| {
                 let i = slot[at]?;
                 let path = values[at].as_ref().map_or("", |(_, path)| path);
@@ -73,7 +73,8 @@ impl<'a> Merger<'a> {
             };
             let items: Vec<Place<'a>> = lists.iter().enumerate().map(item).collect();
             let name = items.iter().flatten().find_map(|(item, _)| named(item));
-            let label = format!("{shown}[{}]", name.unwrap_or_else(|| indices(&slot)));
+            let name = name.or_else(|| index(slot)).unwrap_or_else(|| by_kind(&lists, &slots, place));
+            let label = format!("{shown}[{name}]");
             match items.iter().all(Option::is_some) {
                 true => self.tables(&items.iter().map(as_table).collect::<Vec<_>>(), &label),
                 false => self.leaf(&items, "", &label),
@@ -130,16 +131,37 @@ fn by_name(lists: &[&[Value]], named: impl Fn(&Value) -> Option<String>) -> Vec<
     names.into_iter().map(slot).collect()
 }
 
-/// `1` where all agree, `1/2` where they do not.
-fn indices(slot: &Slot) -> String {
-    let present: Vec<usize> = slot.iter().flatten().copied().collect();
-    match present.windows(2).all(|pair| pair[0] == pair[1]) {
-        true => present.first().map_or("?".into(), usize::to_string),
-        false => {
-            let index = |i: &Option<usize>| i.map_or("–".into(), |i| i.to_string());
-            slot.iter().map(index).collect::<Vec<String>>().join("/")
-        }
+/// The index, where it is the same in every list.
+fn index(slot: &Slot) -> Option<String> {
+    let mut present = slot.iter().flatten();
+    let first = present.next()?;
+    present.all(|other| other == first).then(|| first.to_string())
+}
+
+/// `attention` where it is the only one of its kind, `2nd attention` where it is not.
+fn by_kind(lists: &[&[Value]], slots: &[Slot], place: usize) -> String {
+    let kind = |slot: &Slot| {
+        let (of, item) = slot.iter().enumerate().find_map(|(of, item)| Some((of, (*item)?)))?;
+        lists[of].get(item)?.get("kind")?.as_str()
+    };
+    let wanted = kind(&slots[place]);
+    let alike: Vec<usize> = (0..slots.len()).filter(|&other| kind(&slots[other]) == wanted).collect();
+    let word = wanted.unwrap_or("?");
+    match (alike.len(), alike.iter().position(|&other| other == place)) {
+        (1, _) | (_, None) => word.to_string(),
+        (_, Some(n)) => format!("{} {word}", ordinal(n + 1)),
     }
+}
+
+fn ordinal(n: usize) -> String {
+    let ending = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{n}{ending}")
 }
 
 /// A value as a person would write it: `1e-8`, not `0.00000001`; a table on one line.

@@ -4,11 +4,13 @@ pub mod analysis;
 pub mod directory;
 pub mod origins;
 pub mod table;
+pub mod verdict;
 
-pub use analysis::{Analysis, Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Verdict};
+pub use analysis::Analysis;
 pub use directory::{Metrics, RunDirectory};
 pub use origins::{Origins, origins};
 pub use table::{Cell, Column, Table};
+pub use verdict::{Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Verdict};
 
 /// Everything a report, figure or comparison may read of a run.
 #[derive(Debug, Clone)]

@@ -35,13 +35,7 @@ fn said(plan: &toml::Table, path: &[&str]) -> Option<String> {
 }
 
 fn architecture(plan: &toml::Table, provenance: &Json) -> String {
-    let table = plan.get("architecture").and_then(|a| a.as_table());
-    let blocks = table.and_then(|a| a.get("blocks")).and_then(|b| b.as_array());
-    let blocks: Vec<String> = blocks.into_iter().flatten().filter_map(|b| b.as_table()).map(block).collect();
-    let mut parts = Vec::new();
-    if !blocks.is_empty() {
-        parts.push(escape::code(&blocks.join(" → ")));
-    }
+    let mut parts: Vec<String> = blocks(plan).map(|blocks| escape::code(&blocks)).into_iter().collect();
     let words = [
         ("d_model", "width"),
         ("n_ctx", "context"),
@@ -55,6 +49,13 @@ fn architecture(plan: &toml::Table, provenance: &Json) -> String {
     let parameters = provenance.get("n_parameters").and_then(Json::as_f64);
     parts.extend(parameters.map(|n| format!("{} parameters", count(n))));
     parts.join("; ")
+}
+
+/// The blocks of a plan's architecture in one line: `conv1d(2) → attention(2 × 32)`.
+pub fn blocks(plan: &toml::Table) -> Option<String> {
+    let blocks = plan.get("architecture")?.get("blocks")?.as_array()?;
+    let blocks: Vec<String> = blocks.iter().filter_map(|b| b.as_table()).map(block).collect();
+    (!blocks.is_empty()).then(|| blocks.join(" → "))
 }
 
 /// A block by its kind and its sizes: `attention(2 × 32)`, `conv1d(2)`.

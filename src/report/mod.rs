@@ -9,6 +9,7 @@ use crate::figures;
 use crate::record::Record;
 use std::path::PathBuf;
 
+mod beneath;
 pub mod context;
 pub mod escape;
 mod facts;
@@ -18,6 +19,7 @@ mod template;
 mod verdict;
 mod write;
 
+pub use facts::blocks;
 pub use template::{BUILT_IN, Template};
 pub use verdict::unfinished;
 pub use write::{Written, write};

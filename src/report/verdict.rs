@@ -1,7 +1,7 @@
 //! The verdict in plain sentences, with the numbers it rests on.
 
 use super::context::{cell, heading};
-use super::escape;
+use super::{beneath, escape};
 use crate::figures;
 use crate::figures::text::{count, decimal};
 use crate::record::{Criterion, InductionHead, Outcome, PhaseChange, Record, ShiftedHead, Verdict};
@@ -59,13 +59,21 @@ pub fn words(record: &Record) -> Words {
     let title = match (verdict.verdict, verdict.induction_heads.len()) {
         (Outcome::Found, 0 | 1) => "Found: an induction head formed.".to_string(),
         (Outcome::Found, n) => format!("Found: {n} induction heads formed."),
-        (Outcome::NotFound, _) => "Not found: no induction head formed.".to_string(),
+        (Outcome::NotFound, _) => {
+            let tokens = record.metrics.numbers("tokens").last().copied().filter(|x| x.is_finite());
+            let within =
+                tokens.map_or(String::new(), |tokens| format!(" in {} tokens of training", count(tokens)));
+            format!("Not found: no induction head formed{within}.")
+        }
         (Outcome::Inconclusive, _) => "Inconclusive.".to_string(),
     };
     let mut rests_on: Vec<String> = measured(record).into_iter().collect();
     rests_on.extend(verdict.induction_heads.iter().map(|head| formed(head, verdict)));
-    if verdict.induction_heads.is_empty() {
+    if let Some(head) = verdict.induction_heads.first() {
+        rests_on.extend(beneath::beneath(record, head));
+    } else {
         rests_on.extend(verdict.criteria.iter().map(|criterion| best(criterion, verdict)));
+        rests_on.extend(at_once(verdict));
     }
     rests_on.extend(verdict.shifted_heads.iter().map(shifted));
     rests_on.extend(verdict.phase_change.iter().map(|change| changed(change, verdict.verdict)));
@@ -138,7 +146,7 @@ fn formed(head: &InductionHead, verdict: &Verdict) -> String {
     )
 }
 
-fn moved(rise: f64) -> String {
+pub fn moved(rise: f64) -> String {
     let way = if rise < 0.0 { "falls" } else { "rises" };
     format!("{way} by {}", decimal(rise.abs(), 2))
 }
@@ -146,28 +154,11 @@ fn moved(rise: f64) -> String {
 /// The heads that came closest to a criterion.
 fn best(criterion: &Criterion, verdict: &Verdict) -> String {
     let heads = &verdict.heads;
-    let column = |name: &str| heads.numbers(name);
-    // What the criterion is held against, each with the words that say which it is.
-    let (measure, compared): (String, Vec<(Vec<f64>, &str)>) = match criterion.measure.as_str() {
-        "prefix_matching" => {
-            let places =
-                [("prefix_matching", " on random tokens"), ("prefix_matching_passages", " on passages")];
-            (heading(&criterion.measure, ""), places.map(|(name, words)| (column(name), words)).into())
-        }
-        "ablation" => {
-            let ways =
-                [("ablation", " by zero"), ("ablation_pattern_preserving", " with patterns preserved")];
-            (heading(&criterion.measure, ""), ways.map(|(name, words)| (column(name), words)).into())
-        }
-        "copying" => {
-            let above =
-                column("copying").into_iter().zip(column("copying_chance")).map(|(x, chance)| x - chance);
-            (format!("{} above chance", heading(&criterion.measure, "")), vec![(above.collect(), "")])
-        }
-        other => (heading(other, ""), vec![(column(other), "")]),
-    };
+    let above = if criterion.measure == "copying" { " above chance" } else { "" };
+    let measure = format!("{}{above}", heading(&criterion.measure, ""));
+    let compared = criterion.figures(heads);
     let unit = if criterion.unit == "nats" { " nats" } else { "" };
-    let highest = |(values, words): &(Vec<f64>, &str)| {
+    let highest = |(words, values): &(&str, Vec<f64>)| {
         let finite = values.iter().enumerate().filter(|(_, value)| value.is_finite());
         let (row, value) = finite.max_by(|a, b| a.1.total_cmp(b.1))?;
         let name = |column: &str| heads.column(column).nth(row).map_or("?".to_string(), cell);
@@ -183,6 +174,26 @@ fn best(criterion: &Criterion, verdict: &Verdict) -> String {
         "Highest {measure} of all heads: {}; the threshold is {threshold}{unit}{either}.",
         highest.join(", ")
     )
+}
+
+/// That no head reaches all criteria at once, though some reach one.
+fn at_once(verdict: &Verdict) -> Option<String> {
+    let reach: Vec<(String, usize)> =
+        verdict.criteria.iter().map(|c| (heading(&c.measure, ""), reached(c, verdict))).collect();
+    let n = verdict.heads.rows.len();
+    if reach.iter().all(|(_, heads)| *heads == 0) {
+        return None;
+    }
+    let each: Vec<String> = reach.into_iter().map(|(measure, heads)| format!("{measure} {heads}")).collect();
+    Some(format!(
+        "Of {n} heads reach the threshold of {}; of all of them at once, none. A head may matter to the loss, or copy \
+         what it attends to, and do so for another reason than that it looks at what followed before.",
+        each.join(", ")
+    ))
+}
+
+fn reached(criterion: &Criterion, verdict: &Verdict) -> usize {
+    criterion.held_against(&verdict.heads).into_iter().filter(|value| *value >= criterion.threshold).count()
 }
 
 fn shifted(head: &ShiftedHead) -> String {
@@ -224,10 +235,21 @@ fn copies(record: &Record) -> Option<String> {
     let table = record.analysis("repeated_loss")?.table("losses")?;
     let last = |column: &str| table.numbers(column).last().copied().filter(|x| x.is_finite());
     let (first, second) = (last("first_copy")?, last("second_copy")?);
+    let vocabulary =
+        record.plan.get("tokenizer").and_then(|t| t.get("d_vocab")).and_then(toml::Value::as_integer);
+    let chance = vocabulary.filter(|n| *n > 0).map_or(String::new(), |n| {
+        format!(
+            " Where these are above {}, what guessing among all {n} tokens costs, the model expects text, and random \
+             tokens are none; what tells of copying is the difference.",
+            decimal((n as f64).ln(), 2)
+        )
+    });
+    let lower = if second < first { "lower" } else { "higher" };
     Some(format!(
-        "On sequences shown twice, the trained model's loss is {} nats a token on the first copy \
-         and {} on the second.",
+        "On random tokens shown twice, the trained model's loss is {} nats a token on the first copy and {} on the \
+         second, {} {lower}.{chance}",
         decimal(first, 2),
         decimal(second, 2),
+        decimal((first - second).abs(), 2),
     ))
 }

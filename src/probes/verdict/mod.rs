@@ -9,7 +9,9 @@ mod scores;
 mod words;
 
 use crate::plan::{Evidence, Thresholds};
-use crate::record::{Analysis, Cell, InductionHead, Outcome, PhaseChange, ShiftedHead, Table, Verdict};
+use crate::record::{
+    Analysis, Cell, Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Table, Verdict,
+};
 use scores::{Scores, measured, score};
 use words::{criteria, summary};
 
@@ -54,58 +56,58 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
     let (copying, chance) = (table(7, "heads"), table(7, "chance"));
     let evidence = Scores { random, passages, previous, copying, ablation, offsets, last_step };
     let mut heads = Table::new("heads", HEAD_COLUMNS);
-    let mut found: Vec<InductionHead> = Vec::new();
-    let mut shifted: Vec<ShiftedHead> = Vec::new();
-    let mut complete = !evidence.heads().is_empty();
-    for head in evidence.heads() {
-        let (layer, index) = head;
-        let random = score(random, head, last_step);
-        let passages = score(passages, head, last_step);
-        let ablations = ablation.map(|table| score(table, head, last_step));
-        let ablation = ablations.into_iter().flatten().reduce(f64::max);
+    let every = evidence.heads();
+    let mut complete = !every.is_empty();
+    for &head in &every {
+        let at_end = |table: Option<&Table>| score(table, head, last_step);
+        let ablations = ablation.map(at_end);
         // A head that raises no logit has no copying score, and copies nothing.
         let was_seen_copying = measured(copying, head, last_step);
-        let copying = score(copying, head, last_step);
-        complete &= random.is_some() && ablation.is_some() && was_seen_copying;
-        let matching = random.into_iter().chain(passages).fold(f64::NEG_INFINITY, f64::max);
-        let hurts = ablation.is_some_and(|a| a >= thresholds.ablation);
-        let chance = score(chance, head, last_step);
-        let copies = copying.zip(chance).is_some_and(|(score, chance)| score - chance >= thresholds.copying);
-        let is_induction = matching >= thresholds.prefix_matching && hurts && copies;
-        if is_induction {
-            let formed = evidence.formed(head, thresholds.prefix_matching);
-            found.push(InductionHead {
-                layer,
-                head: index,
-                prefix_matching: random.unwrap_or(f64::NAN),
-                prefix_matching_passages: passages,
-                copying,
-                copying_chance: chance,
-                ablation: ablation.unwrap_or(f64::NAN),
-                formed_at_step: formed.map(|(step, _)| step),
-                formed_at_tokens: formed.map(|(_, tokens)| tokens),
-            });
-        }
-        let best = evidence.best_offset(head);
-        if let (false, true, Some((offset, attention)), Some(ablation)) =
-            (is_induction, hurts && copies, best, ablation)
-            && offset >= 2
-            && attention >= thresholds.prefix_matching
-        {
-            shifted.push(ShiftedHead { layer, head: index, offset, attention, ablation });
-        }
+        complete &= at_end(random).is_some() && ablations.iter().any(Option::is_some) && was_seen_copying;
         let cell = |x: Option<f64>| x.map_or(Cell::Missing(()), Cell::from);
         heads.push([
-            layer.into(),
-            index.into(),
-            cell(random),
-            cell(passages),
-            cell(score(previous, head, last_step)),
-            cell(copying),
-            cell(chance),
+            head.0.into(),
+            head.1.into(),
+            cell(at_end(random)),
+            cell(at_end(passages)),
+            cell(at_end(previous)),
+            cell(at_end(copying)),
+            cell(at_end(chance)),
             cell(ablations[0]),
             cell(ablations[1]),
         ]);
+    }
+    let criteria = criteria(thresholds);
+    let [matching, removal, copies] = criteria.each_ref().map(|criterion| criterion.held_against(&heads));
+    let reaches = |criterion: &Criterion, value: f64| value >= criterion.threshold;
+    let mut found: Vec<InductionHead> = Vec::new();
+    let mut shifted: Vec<ShiftedHead> = Vec::new();
+    for (i, &head) in every.iter().enumerate() {
+        let (layer, index) = head;
+        let (looks, hurts) = (reaches(&criteria[0], matching[i]), reaches(&criteria[1], removal[i]));
+        let (copies, ablation) = (reaches(&criteria[2], copies[i]), removal[i]);
+        let best = evidence.best_offset(head).filter(|(_, attention)| reaches(&criteria[0], *attention));
+        match (looks, best) {
+            _ if !(hurts && copies) => {}
+            (true, _) => {
+                let formed = evidence.formed(head, thresholds.prefix_matching);
+                found.push(InductionHead {
+                    layer,
+                    head: index,
+                    prefix_matching: score(random, head, last_step).unwrap_or(f64::NAN),
+                    prefix_matching_passages: score(passages, head, last_step),
+                    copying: score(copying, head, last_step),
+                    copying_chance: score(chance, head, last_step),
+                    ablation,
+                    formed_at_step: formed.map(|(step, _)| step),
+                    formed_at_tokens: formed.map(|(_, tokens)| tokens),
+                });
+            }
+            (false, Some((offset, attention))) if offset >= 2 => {
+                shifted.push(ShiftedHead { layer, head: index, offset, attention, ablation });
+            }
+            (false, _) => {}
+        }
     }
     // First the one that is missed most.
     found.sort_by(|a, b| b.ablation.total_cmp(&a.ablation));
@@ -117,7 +119,7 @@ pub fn verdict(analyses: &[Analysis], thresholds: &Thresholds, last_step: u64) -
     Verdict {
         verdict: outcome,
         summary: summary(outcome, &found, &shifted, &heads, thresholds),
-        criteria: criteria(thresholds),
+        criteria: criteria.into(),
         induction_heads: found,
         shifted_heads: shifted,
         phase_change: table(8, "scores").and_then(phase_change),

@@ -3,9 +3,9 @@
 use crate::plan::Thresholds;
 use crate::record::{Criterion, InductionHead, Outcome, ShiftedHead, Table};
 
-/// What a head had to show.
-pub fn criteria(thresholds: &Thresholds) -> Vec<Criterion> {
-    vec![
+/// What a head had to show: prefix matching, an effect of its removal, copying.
+pub fn criteria(thresholds: &Thresholds) -> [Criterion; 3] {
+    [
         Criterion {
             measure: "prefix_matching".into(),
             threshold: thresholds.prefix_matching,
