@@ -8,10 +8,11 @@ use crate::record::Record;
 /// First and second copy over training, and position by position.
 pub const KIND: FigureKind = FigureKind {
     name: "repeated_loss",
-    reading: "A sequence is shown twice. The first copy cannot be predicted; whatever the second \
-              copy's loss lies below the first's, the model copies from its context. Below, the \
-              same by position: with an induction head the loss falls from the second token of the \
-              second copy on.",
+    reading: "A sequence is shown twice. The first copy cannot be predicted; what the second copy's loss lies \
+              below the first's is what the model gains by copying from its context. Random tokens are far from \
+              any text, so that both may rise while a model learns text: judge by the distance between the \
+              lines. Below, the same by position: with an induction head the loss falls from the second token of \
+              the second copy on.",
     example: "[[analyses]]\nprobe = \"repeated_loss\"",
     draw,
 };

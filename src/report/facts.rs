@@ -79,10 +79,32 @@ fn block(block: &toml::Table) -> String {
     if inside.is_empty() { kind.to_string() } else { format!("{kind}({})", inside.join(", ")) }
 }
 
+/// A dataset's kind and place; of a mixture, every part's with its share.
+fn origin(dataset: &toml::Table) -> String {
+    let word = |key: &str| dataset.get(key).and_then(toml::Value::as_str);
+    let kind = word("kind").map(escape::text);
+    let place = ["path", "repo"].into_iter().find_map(word).map(escape::code);
+    let said = kind.into_iter().chain(place).collect::<Vec<_>>().join("; ");
+    let parts = dataset.get("parts").and_then(toml::Value::as_array);
+    let parts: Vec<&toml::Table> = parts.into_iter().flatten().filter_map(toml::Value::as_table).collect();
+    if parts.is_empty() {
+        return said;
+    }
+    let share = |part: &toml::Table| match part.get("share") {
+        Some(toml::Value::Integer(n)) => *n as f64,
+        Some(toml::Value::Float(x)) => *x,
+        _ => f64::NAN,
+    };
+    let sum: f64 = parts.iter().map(|part| share(part)).sum();
+    let part = |part: &&toml::Table| {
+        format!("{} of {}", decimal(share(part) / sum, 2), origin(part).replace("; ", " "))
+    };
+    format!("{said}: {}", parts.iter().map(part).collect::<Vec<_>>().join(", "))
+}
+
 fn data(plan: &toml::Table, provenance: &Json) -> String {
-    let mut parts = Vec::new();
-    parts.extend(said(plan, &["dataset", "kind"]).map(|kind| escape::text(&kind)));
-    parts.extend(said(plan, &["dataset", "path"]).map(|path| escape::code(&path)));
+    let dataset = plan.get("dataset").and_then(toml::Value::as_table);
+    let mut parts: Vec<String> = dataset.into_iter().map(origin).collect();
     let number = |key: &str| provenance.pointer(&format!("/dataset/{key}")).and_then(Json::as_f64);
     parts.extend(number("tokens").map(|n| format!("{} tokens", count(n))));
     parts.extend(number("documents").map(|n| format!("{n} documents")));
