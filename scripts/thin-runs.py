@@ -16,6 +16,7 @@ import sys
 FILES = ["spec.toml", "plan.toml", "done.json"]
 TABLES = {
     "prefix_matching": ["heads"],
+    "prefix_matching_passages": ["heads"],
     "previous_token": ["heads"],
     "in_context_learning": ["scores"],
     "repeated_loss": ["losses"],

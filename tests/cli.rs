@@ -176,7 +176,11 @@ fn a_run_that_did_not_end_is_called_so() {
     assert!(page.contains("**Not finished.**") && !page.contains("no attention heads"), "{page}");
     bench.good(&["compare", "runs/tiny", "runs/cut", "runs/../runs/tiny"]);
     let page = String::from_utf8(bench.read("reports/comparison/report.md")).unwrap();
-    assert!(page.contains("2 runs of 1 configuration") && page.contains("| cut | not finished |"), "{page}");
+    assert!(
+        page.contains("2 runs of 1 configuration")
+            && page.contains("| [cut](<../cut/report.md>) | not finished |"),
+        "{page}"
+    );
     assert!(page.contains("One is not finished."), "{page}");
     fs::remove_dir_all(cut.join("checkpoints")).unwrap();
     let said = bench.bad(&["inspect", "runs/cut", "--text", "a"], 2);

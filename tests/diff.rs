@@ -169,7 +169,7 @@ fn an_inserted_block_is_an_insertion() {
         (
             BASE.replacen(conv, &format!("[[architecture.blocks]]\nkind = \"mlp\"\nd_mlp = 9\n{conv}"), 1)
                 .replacen("n_heads = 2", "n_heads = 1", 1),
-            vec!["architecture.blocks[0]", "architecture.blocks[2nd attention].n_heads"],
+            vec!["architecture.blocks[0]", "architecture.blocks[attention].n_heads"],
         ),
     ];
     for (text, wanted) in cases {
@@ -178,6 +178,20 @@ fn an_inserted_block_is_an_insertion() {
         let back = differences(&subject(&text, &[]), &base);
         assert_eq!(back.results.len(), wanted.len());
     }
+}
+
+#[test]
+fn blocks_at_several_places_are_called_by_their_kind() {
+    let attention = "[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 2\n";
+    let two = BASE.replacen(attention, &attention.repeat(2), 1);
+    let conv = "[[architecture.blocks]]\nkind = \"conv1d\"\nkernel_size = 2\n";
+    let changed = format!("{conv}{attention}{}", attention.replace("n_heads = 2", "n_heads = 1"));
+    let other = BASE.replacen(attention, &changed, 1);
+    let found = differences(&subject(&two, &[]), &subject(&other, &[]));
+    assert_eq!(
+        keys(&found.results),
+        ["architecture.blocks[0]", "architecture.blocks[2nd attention].n_heads"]
+    );
 }
 
 #[test]

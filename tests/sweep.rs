@@ -62,8 +62,8 @@ fn a_grid_runs_each_member_once_and_compares_them() {
         }
     }
     assert_eq!(fs::read_dir(bench.path().join("array/tiny")).unwrap().count(), 1);
-    bench.good(&["compare", "together/tiny", "--out", "compared"]);
-    let again = String::from_utf8(bench.read("compared/report.md")).unwrap();
+    bench.good(&["compare", "together/tiny", "--out", "reports/compared"]);
+    let again = String::from_utf8(bench.read("reports/compared/report.md")).unwrap();
     let before_time = |page: &str| page.split("## Time").next().unwrap().to_string();
     assert_eq!(before_time(&again), before_time(&report));
 }
@@ -105,8 +105,8 @@ fn a_comparison_says_that_the_text_has_changed_between_its_runs() {
         bench.good(&["run", "tiny.toml", "--name", name, "--quiet"]);
     }
     let said = |runs: &[&str]| {
-        bench.good(&[&["compare", "--out", "compared"], runs].concat());
-        String::from_utf8(bench.read("compared/report.md"))
+        bench.good(&[&["compare", "--out", "reports/compared"], runs].concat());
+        String::from_utf8(bench.read("reports/compared/report.md"))
             .unwrap()
             .contains("Not all of them read the same text")
     };

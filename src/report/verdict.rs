@@ -232,24 +232,28 @@ fn changed(change: &PhaseChange, outcome: Outcome) -> String {
 
 /// The loss on both copies of a repeated sequence at the last checkpoint.
 fn copies(record: &Record) -> Option<String> {
-    let table = record.analysis("repeated_loss")?.table("losses")?;
+    let analysis = record.analysis("repeated_loss")?;
+    let table = analysis.table("losses")?;
     let last = |column: &str| table.numbers(column).last().copied().filter(|x| x.is_finite());
     let (first, second) = (last("first_copy")?, last("second_copy")?);
-    let vocabulary =
+    let random = analysis.parameters.get("tokens").and_then(toml::Value::as_str) != Some("passages");
+    let d_vocab =
         record.plan.get("tokenizer").and_then(|t| t.get("d_vocab")).and_then(toml::Value::as_integer);
-    let chance = vocabulary.filter(|n| *n > 0).map_or(String::new(), |n| {
+    let guessing = d_vocab.filter(|n| *n > 0 && random).map(|n| (n, (n as f64).ln()));
+    let beside = guessing.filter(|(_, loss)| first > *loss).map_or(String::new(), |(n, loss)| {
         format!(
-            " Where these are above {}, what guessing among all {n} tokens costs, the model expects text, and random \
-             tokens are none; what tells of copying is the difference.",
-            decimal((n as f64).ln(), 2)
+            " Guessing among all {n} tokens would cost {}: the model expects text, and random tokens are none. What \
+             tells of copying is the difference.",
+            decimal(loss, 2)
         )
     });
-    let lower = if second < first { "lower" } else { "higher" };
     Some(format!(
-        "On random tokens shown twice, the trained model's loss is {} nats a token on the first copy and {} on the \
-         second, {} {lower}.{chance}",
+        "On {} shown twice, the trained model's loss is {} nats a token on the first copy and {} on the second, {} \
+         {}.{beside}",
+        if random { "random tokens" } else { "passages" },
         decimal(first, 2),
         decimal(second, 2),
         decimal((first - second).abs(), 2),
+        if second < first { "lower" } else { "higher" },
     ))
 }
