@@ -20,16 +20,24 @@ impl Factor {
         &self.rows
     }
 
+    /// The key that says something of a configuration: of positions that are none for the architecture and a bias in
+    /// the first block, the block's.
+    fn telling_of(&self, configuration: usize) -> &Difference {
+        let says = |row: &&Difference| !says_nothing(text(row, configuration));
+        self.rows.iter().find(says).unwrap_or_else(|| self.telling())
+    }
+
     /// Its value in a configuration, in words.
     pub fn value(&self, configuration: usize) -> &str {
-        value(self.telling(), configuration)
+        value(self.telling_of(configuration), configuration)
     }
 
     /// `name = value`
     pub fn says(&self, configuration: usize) -> String {
-        match self.telling().values[configuration] {
-            Some(_) => format!("{} = {}", self.telling().name, self.value(configuration)),
-            None => format!("no {}", self.telling().name),
+        let row = self.telling_of(configuration);
+        match row.values[configuration] {
+            Some(_) => format!("{} = {}", row.name, value(row, configuration)),
+            None => format!("no {}", row.name),
         }
     }
 
@@ -125,7 +133,9 @@ mod tests {
         let factors = factors(rows);
         let names: Vec<&str> = factors.iter().map(|factor| factor.telling().name.as_str()).collect();
         assert_eq!(names, ["blocks[0].positions", "lr"]);
-        assert_eq!(factors[0].says(3), "blocks[0].positions = relative_bias");
+        let said: Vec<String> = (0..4).map(|i| factors[0].says(i)).collect();
+        let [learned, bias] = ["positions = learned", "blocks[0].positions = relative_bias"];
+        assert_eq!(said, [learned, learned, bias, bias]);
         let changes: Vec<(usize, [usize; 2])> =
             changes(&factors, 4).iter().map(|change| (change.factor, change.between)).collect();
         assert_eq!(changes, [(0, [0, 2]), (0, [1, 3]), (1, [0, 1]), (1, [2, 3])]);

@@ -1,6 +1,7 @@
 //! One report over many runs: what differs, what came of it, how it came. Only files are read.
 
 mod curves;
+mod evidence;
 mod factors;
 mod groups;
 mod measures;

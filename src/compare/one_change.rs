@@ -27,12 +27,40 @@ pub fn section(factors: &[Factor], groups: &[Group<'_>], measures: &[&Measure]) 
             out += &format!("- {}\n", sentence(factor, &of_factor, groups, measures));
         }
     }
+    lost(&changes, groups).iter().for_each(|sentence| out += &format!("- {sentence}\n"));
     let header: Vec<&str> = ["change", "all else", "found"]
         .into_iter()
         .chain(measures.iter().map(|measure| measure.heading))
         .collect();
     out += "\n";
     out + &table(&header, changes.iter().map(|change| row(change, factors, groups, measures)))
+}
+
+/// Configurations in which a head was found in every run, and in none after any single change that was tried: all of
+/// what they have is needed.
+fn lost(changes: &[Change], groups: &[Group<'_>]) -> Vec<String> {
+    let neighbours = |i: usize| -> Vec<usize> {
+        let other = |change: &Change| match change.between {
+            [a, b] if a == i => Some(b),
+            [a, b] if b == i => Some(a),
+            _ => None,
+        };
+        changes.iter().filter_map(other).collect()
+    };
+    let sentence = |(i, group): (usize, &Group<'_>)| {
+        let neighbours = neighbours(i);
+        let always = words::found_in(group) == group.runs.len();
+        let never = neighbours.iter().all(|&other| words::found_in(&groups[other]) == 0);
+        (always && never && neighbours.len() > 1).then(|| {
+            format!(
+                "{}: found in every run, and in none after any of the {} single changes from there that were tried. \
+                 It takes all of them together.",
+                escape::text(&group.label),
+                neighbours.len()
+            )
+        })
+    };
+    groups.iter().enumerate().filter_map(sentence).collect()
 }
 
 fn row(change: &Change, factors: &[Factor], groups: &[Group<'_>], measures: &[&Measure]) -> Vec<String> {

@@ -4,7 +4,7 @@ use super::Run;
 use super::factors::Factor;
 use super::groups::Group;
 use super::measures::{Measure, measured};
-use super::{one_change, reading, words};
+use super::{evidence, one_change, reading, words};
 use crate::diff::Difference;
 use crate::figures::Figure;
 use crate::figures::text::{count, decimal};
@@ -30,7 +30,7 @@ pub fn page(
         out += &table(&spreads, groups.iter().map(|of| group(of, &measures)));
     }
     out += &reading::columns(&measures);
-    out += &reading::evidence(groups);
+    out += &evidence::section(groups);
     let rows: Vec<&Difference> = factors.iter().flat_map(Factor::rows).collect();
     if !rows.is_empty() {
         out += "\n## What differs\n\n";

@@ -1,11 +1,9 @@
-//! What is asked of the runs, what their numbers mean, and which evidence decides: for a reader who knows what an
-//! attention head is, and no more.
+//! What is asked of the runs and what their numbers mean: for a reader who knows what an attention head is, and no
+//! more.
 
 use super::Run;
-use super::groups::Group;
 use super::measures::Measure;
 use super::page::table;
-use crate::figures::text::decimal;
 use crate::record::{Criterion, Record, Verdict};
 use crate::report::escape;
 
@@ -72,117 +70,4 @@ pub fn prefix_matching_threshold<'a>(records: impl Iterator<Item = &'a Record>) 
     let mut all = records.filter_map(|record| of(record.verdict.as_ref()?)).map(|c| c.threshold);
     let first = all.next()?;
     all.all(|other| other == first).then_some(first)
-}
-
-/// How many heads reach each criterion, and how many all of them.
-pub fn evidence(groups: &[Group<'_>]) -> String {
-    let Some(first) = verdicts(groups.iter()).next() else { return String::new() };
-    let measures: Vec<&str> = first.criteria.iter().map(|c| c.measure.as_str()).collect();
-    let same =
-        |verdict: &Verdict| verdict.criteria.iter().map(|c| c.measure.as_str()).eq(measures.iter().copied());
-    if measures.is_empty() || !verdicts(groups.iter()).all(same) {
-        return String::new();
-    }
-    let mut header = vec!["configuration".to_string(), "heads, of all runs".into()];
-    header.extend(measures.iter().map(|measure| format!("reach {}", measure.replace('_', " "))));
-    header.push("all at once".into());
-    let rows = groups.iter().map(|group| {
-        let mut reached = vec![0; measures.len()];
-        let (mut heads, mut all) = (0, 0);
-        for verdict in verdicts([group].into_iter()) {
-            let reach: Vec<Vec<bool>> = verdict.criteria.iter().map(|c| reach(c, verdict)).collect();
-            for head in 0..verdict.heads.rows.len() {
-                heads += 1;
-                reach.iter().zip(&mut reached).for_each(|(of_head, n)| *n += usize::from(of_head[head]));
-                all += usize::from(reach.iter().all(|of_head| of_head[head]));
-            }
-        }
-        let numbers = [heads].into_iter().chain(reached).chain([all]);
-        [escape::text(&group.label)].into_iter().chain(numbers.map(|n| n.to_string())).collect()
-    });
-    let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    let mut out = format!("\n## Which evidence decides\n\n{}", table(&header, rows));
-    let said: Vec<String> =
-        groups.iter().filter_map(|group| meeting(group).or_else(|| lacking(group))).collect();
-    if !said.is_empty() {
-        out += &format!("\n{}\n", said.join("\n"));
-    }
-    out
-}
-
-fn verdicts<'a>(groups: impl Iterator<Item = &'a Group<'a>>) -> impl Iterator<Item = &'a Verdict> {
-    groups
-        .flat_map(|group| &group.runs)
-        .filter(|run| run.record.is_judged())
-        .filter_map(|run| run.record.verdict.as_ref())
-}
-
-fn reach(criterion: &Criterion, verdict: &Verdict) -> Vec<bool> {
-    let values = criterion.held_against(&verdict.heads);
-    values.into_iter().map(|value| value >= criterion.threshold).collect()
-}
-
-/// Of a configuration in which a head is found: that it is one head that does it all, in the run in which it is clearest.
-fn meeting(group: &Group<'_>) -> Option<String> {
-    let heads =
-        verdicts([group].into_iter()).filter_map(|verdict| Some((verdict.induction_heads.first()?, verdict)));
-    let (head, verdict) = heads.max_by(|a, b| a.0.ablation.total_cmp(&b.0.ablation))?;
-    let looks = head.prefix_matching.max(head.prefix_matching_passages.unwrap_or(f64::NAN));
-    let others =
-        removals(verdict).into_iter().filter(|(other, _)| *other != [head.layer as f64, head.head as f64]);
-    let next = others.map(|(_, rise)| rise).fold(f64::NAN, f64::max);
-    let beside = match next {
-        next if next.is_nan() => String::new(),
-        next if next < head.ablation => {
-            format!(", more than without any other ({} at most)", decimal(next, 2))
-        }
-        next => format!(", though another is missed more ({})", decimal(next, 2)),
-    };
-    let label = escape::text(&group.label);
-    let most = if group.runs.len() > 1 { ", in the run in which it is missed most," } else { "" };
-    Some(format!(
-        "- {label}: head {}.{}{most} puts {} of its attention on what followed before and raises the token it attends \
-         to, and without it the second copy of a sequence costs {} nats more{beside}.",
-        head.layer,
-        head.head,
-        decimal(looks, 2),
-        decimal(head.ablation, 2),
-    ))
-}
-
-/// Every head with what its removal costs.
-fn removals(verdict: &Verdict) -> Vec<([f64; 2], f64)> {
-    let Some(criterion) = verdict.criteria.iter().find(|c| c.measure == "ablation") else {
-        return Vec::new();
-    };
-    let heads = verdict.heads.numbers("layer").into_iter().zip(verdict.heads.numbers("head"));
-    let removals = criterion.held_against(&verdict.heads);
-    heads.zip(removals).map(|((layer, head), rise)| ([layer, head], rise)).collect()
-}
-
-/// Of a configuration in which heads are missed and none is found: what those heads lack.
-fn lacking(group: &Group<'_>) -> Option<String> {
-    let judged: Vec<&Verdict> = verdicts([group].into_iter()).collect();
-    if judged.is_empty() || judged.iter().any(|verdict| !verdict.induction_heads.is_empty()) {
-        return None;
-    }
-    // Every head's removal and what it looks at, the most missed first.
-    let of = |verdict: &Verdict, measure: &str| {
-        let criterion = verdict.criteria.iter().find(|c| c.measure == measure)?;
-        Some((criterion.held_against(&verdict.heads), criterion.threshold))
-    };
-    let pairs = judged.iter().filter_map(|verdict| {
-        let (removal, (matching, threshold)) = (of(verdict, "ablation")?, of(verdict, "prefix_matching")?);
-        let (head, most) =
-            removal.0.iter().enumerate().filter(|(_, x)| x.is_finite()).max_by(|a, b| a.1.total_cmp(b.1))?;
-        (*most >= removal.1 && matching[head] < threshold).then_some((*most, matching[head], threshold))
-    });
-    let (most, matching, threshold) = pairs.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    Some(format!(
-        "- {}: the head that is missed most costs {} nats, but puts {} of its attention on what followed before, where \
-         {threshold} is asked: the model depends on it for something else, as a model of few heads depends on each.",
-        escape::text(&group.label),
-        decimal(most, 2),
-        decimal(matching, 2),
-    ))
 }
