@@ -14,7 +14,7 @@ ci:
 reports:
     cargo build --release
     for spec in conv_attn attn_attn smeared attn; do target/release/indhead run specs/$spec.toml --overwrite; done
-    for spec in specs/seeds/*.toml specs/why/learned.toml specs/why/relative_bias.toml; do target/release/indhead run $spec --jobs 2 --resume; done
+    for spec in specs/seeds/*.toml specs/why/learned*.toml specs/why/relative_bias*.toml specs/why/longer.toml; do target/release/indhead run $spec --jobs 2 --resume; done
     python3 scripts/prose-corpus.py ~/prose
     for spec in specs/prose/*.toml; do target/release/indhead run $spec --overwrite; done
     just stored
@@ -23,10 +23,10 @@ reports:
 stored:
     rm -rf target/stored && mkdir -p target/stored/four
     for run in conv_attn attn_attn smeared attn; do cp -r runs/$run target/stored/four/; done
-    for set in seeds why prose; do python3 scripts/thin-runs.py runs/$set target/stored/$set; done
-    tar --sort=name --owner=0 --group=0 --numeric-owner --exclude=checkpoints -czf assets/runs.tar.gz -C target/stored four seeds why prose
+    for set in seeds why why_repeats why_longer prose; do python3 scripts/thin-runs.py runs/$set target/stored/$set; done
+    tar --sort=name --owner=0 --group=0 --numeric-owner --exclude=checkpoints -czf assets/runs.tar.gz -C target/stored four seeds why why_repeats why_longer prose
     target/release/indhead report target/stored/four/*
-    for set in four seeds why prose; do target/release/indhead compare target/stored/$set --out reports/$set; done
+    for set in four seeds why why_repeats why_longer prose; do target/release/indhead compare target/stored/$set --out reports/$set; done
 
 # Accept changed snapshots after looking at them
 review:

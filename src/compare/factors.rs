@@ -133,12 +133,20 @@ mod tests {
         let factors = factors(rows);
         let names: Vec<&str> = factors.iter().map(|factor| factor.telling().name.as_str()).collect();
         assert_eq!(names, ["blocks[0].positions", "lr"]);
-        let said: Vec<String> = (0..4).map(|i| factors[0].says(i)).collect();
-        let [learned, bias] = ["positions = learned", "blocks[0].positions = relative_bias"];
-        assert_eq!(said, [learned, learned, bias, bias]);
+        assert_eq!(factors[0].says(3), "blocks[0].positions = relative_bias");
         let changes: Vec<(usize, [usize; 2])> =
             changes(&factors, 4).iter().map(|change| (change.factor, change.between)).collect();
         assert_eq!(changes, [(0, [0, 2]), (0, [1, 3]), (1, [0, 1]), (1, [2, 3])]);
+    }
+
+    #[test]
+    fn a_configuration_is_called_by_what_there_is() {
+        let factors = factors(vec![
+            row("positions", &["\"learned\"", "\"none\""]),
+            row("first.positions", &["\"none\"", "\"relative_bias\""]),
+        ]);
+        let said = [0, 1].map(|configuration| factors[0].says(configuration));
+        assert_eq!(said, ["positions = learned", "first.positions = relative_bias"]);
     }
 
     #[test]

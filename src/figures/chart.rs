@@ -13,6 +13,8 @@ use super::{FigureError, colour, text};
 const WIDTH: f64 = 720.0;
 /// How much a shade covers what lies under it.
 pub const SHADE: f64 = 0.3;
+/// The characters of a line's name that there is room for.
+pub const LONGEST: usize = 32;
 /// The size of the letters.
 pub const LETTERS: f64 = 12.0;
 
@@ -97,7 +99,7 @@ impl Chart {
 /// The charts, one below the other, under a title.
 pub fn page(title: &str, charts: &[Chart]) -> Result<String, FigureError> {
     let labels = charts.iter().flat_map(|c| &c.series).filter_map(|s| s.label.as_deref());
-    let widest = labels.map(|l| text::width(&text::shorten(l, 24), LETTERS)).fold(0.0, f64::max);
+    let widest = labels.map(|l| text::width(&text::shorten(l, LONGEST), LETTERS)).fold(0.0, f64::max);
     let right = (widest + 38.0).max(28.0);
     let ticks = charts.iter().flat_map(|c| c.y.ticks(c.height, 36.0));
     let widest = ticks.filter_map(|t| t.label).map(|l| text::width(&l, LETTERS)).fold(0.0, f64::max);

@@ -2,7 +2,7 @@
 
 use super::axis::drawable;
 use super::canvas::{Anchor, Canvas, Type};
-use super::chart::{Chart, LETTERS, Mark, SHADE};
+use super::chart::{Chart, LETTERS, LONGEST, Mark, SHADE};
 use super::{colour, text};
 
 /// The least distance between names in the margin.
@@ -114,7 +114,7 @@ impl Plot {
         for ((series, label, end), place) in named.iter().zip(places) {
             let joint = [(end.0.max(right - 4.0), end.1), (right + 14.0, place), (right + 22.0, place)];
             canvas.faint_line(&joint, 1.2, series.colour, series.opacity.max(0.5));
-            canvas.text(right + 26.0, place, &text::shorten(label, 24), Type::new(LETTERS));
+            canvas.text(right + 26.0, place, &text::shorten(label, LONGEST), Type::new(LETTERS));
         }
     }
 }
