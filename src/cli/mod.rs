@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod sweep;
 mod schema;
+mod signals;
 mod tokenize;
 mod watcher;
 
@@ -75,7 +76,7 @@ pub enum Failure {
     World(Error),
     /// The spec or the command line is wrong, said in full. Exit code 2.
     Usage(String),
-    /// Interrupted, the state saved, with the command that goes on. Exit code 130.
+    /// Interrupted, the state saved, with the command that goes on. Exit code 130 after Ctrl-C, 143 after SIGTERM.
     Interrupted(String),
     /// `diff` found differences. Exit code 1, nothing more to say.
     Different,
@@ -94,7 +95,7 @@ impl Failure {
             Failure::Different => (1, String::new()),
             Failure::World(error) => (1, format!("error: {error}")),
             Failure::Usage(words) => (2, words),
-            Failure::Interrupted(words) => (130, words),
+            Failure::Interrupted(words) => (signals::exit_code(), words),
         };
         if !words.is_empty() {
             console::note(&words);

@@ -1,6 +1,6 @@
 //! Who looks on while a model learns: shows progress, runs the probes, keeps the time.
 
-use super::{console, progress, provenance};
+use super::{console, progress, provenance, signals};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Subject;
@@ -10,8 +10,6 @@ use crate::record::{Metrics, RunDirectory};
 use crate::training::Watch;
 use serde_json::json;
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Looks on while a model learns: shows progress, runs the probes, writes the timings.
@@ -24,12 +22,12 @@ pub struct Watcher<'a> {
     /// Where the time went.
     pub clock: Clock,
     timings: std::fs::File,
-    stop: Arc<AtomicBool>,
 }
 
 impl<'a> Watcher<'a> {
     /// Looks on at a run of this plan.
     pub fn new(plan: &'a Plan, dataset: &'a Dataset, run: &RunDirectory, quiet: bool) -> Result<Self> {
+        signals::listen(ended);
         let path = run.file("timings.jsonl");
         let open = std::fs::OpenOptions::new().create(true).append(true).open(&path);
         Ok(Watcher {
@@ -38,7 +36,6 @@ impl<'a> Watcher<'a> {
             observer: Observer::new(plan, dataset),
             clock: Clock { last: Instant::now(), training: 0.0, probing: 0.0, tokens: 0 },
             timings: open.map_err(Error::write(&path))?,
-            stop: interrupt_flag(),
         })
     }
 }
@@ -65,25 +62,20 @@ impl Watch for Watcher<'_> {
     }
 
     fn stop(&self) -> bool {
-        self.stop.load(Ordering::SeqCst)
+        signals::ends() > 0
+    }
+
+    fn save(&self) -> bool {
+        signals::save()
     }
 }
 
-/// Set by the first Ctrl-C or SIGTERM; the second ends the process at once.
-fn interrupt_flag() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = flag.clone();
-    let handler = move || {
-        if set.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-        console::note("interrupted: finishing this step and saving (again to stop at once)");
-    };
-    // Without a handler Ctrl-C ends the process, and loses only what no checkpoint holds.
-    if ctrlc::set_handler(handler).is_err() {
-        console::note("warning: Ctrl-C will not save");
+/// The first Ctrl-C or SIGTERM asks to stop; the second ends the process at once.
+fn ended(before: usize) {
+    match before {
+        0 => console::note("interrupted: finishing this step and saving (again to stop at once)"),
+        _ => std::process::exit(signals::exit_code().into()),
     }
-    flag
 }
 
 /// Time spent training and probing, seconds.

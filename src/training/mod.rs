@@ -27,6 +27,9 @@ pub trait Watch {
 
     /// Whether to save after this step and stop.
     fn stop(&self) -> bool;
+
+    /// Whether to save after this step and go on.
+    fn save(&self) -> bool;
 }
 
 /// The steps after which a plan's model is saved and probed.
@@ -92,6 +95,10 @@ pub fn train<D: Backend>(
             for extra in run.checkpoints().into_iter().filter(|s| !planned.contains(s)) {
                 run.remove_checkpoint(extra)?;
             }
+        }
+        if watch.save() && !planned.contains(&step) {
+            metrics_file.sync()?;
+            trainer.save(step)?;
         }
         if watch.stop() && step < plan.training.steps {
             metrics_file.sync()?;

@@ -2,13 +2,12 @@
 
 use super::Member;
 use crate::cli::run::{Arguments, command_line};
-use crate::cli::{Failure, Outcome, compare, console};
+use crate::cli::{Failure, Outcome, compare, console, signals};
 use crate::error::{Error, Result};
 use crate::record::RunDirectory;
 use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How a member ended.
@@ -21,22 +20,9 @@ pub enum End {
     Interrupted,
 }
 
-/// Counts Ctrl-C and SIGTERM; each is passed on to the members that run.
-fn watch_signals() -> &'static AtomicUsize {
-    static SIGNALS: AtomicUsize = AtomicUsize::new(0);
-    let handler = || {
-        SIGNALS.fetch_add(1, Ordering::SeqCst);
-    };
-    if ctrlc::set_handler(handler).is_err() {
-        console::note("warning: Ctrl-C will not save");
-    }
-    &SIGNALS
-}
-
 /// Starts members, and keeps how they ended.
 pub struct Runner<'a> {
     arguments: &'a Arguments,
-    signals: &'static AtomicUsize,
     ends: Vec<Option<End>>,
     total: usize,
 }
@@ -53,8 +39,10 @@ struct Running {
 impl<'a> Runner<'a> {
     /// Nothing started yet.
     pub fn new(arguments: &'a Arguments, total: usize) -> Self {
+        // Each is passed on to the members that run.
+        signals::listen(|_| {});
         let ends = (0..total).map(|_| None).collect();
-        Runner { arguments, signals: watch_signals(), ends, total }
+        Runner { arguments, ends, total }
     }
 
     /// Notes how a member ended.
@@ -76,16 +64,16 @@ impl<'a> Runner<'a> {
         let mut running: Vec<Running> = Vec::new();
         let mut passed_on = 0;
         loop {
-            let signals = self.signals.load(Ordering::SeqCst);
-            while signals == 0 && running.len() < self.arguments.jobs() {
+            let ended = signals::ends();
+            while ended == 0 && running.len() < self.arguments.jobs() {
                 let Some((index, member)) = waiting.next() else { break };
                 running.push(self.start(index, member)?);
             }
             if running.is_empty() {
                 return Ok(());
             }
-            if signals > passed_on {
-                passed_on = signals;
+            if ended > passed_on {
+                passed_on = ended;
                 running.iter().for_each(|member| interrupt(&member.child));
             }
             let mut still = Vec::new();
@@ -138,7 +126,7 @@ impl<'a> Runner<'a> {
     fn ended(&mut self, mut member: Running, status: ExitStatus) {
         let end = match status.code() {
             Some(0) => End::Done,
-            Some(130) => End::Interrupted,
+            Some(130 | 143) => End::Interrupted,
             _ => End::Failed,
         };
         let errors = member.errors.as_mut().map(whole).unwrap_or_default();
@@ -172,7 +160,7 @@ impl<'a> Runner<'a> {
             let path = compare::write(&runs, name, &self.arguments.reports.join(name))?;
             console::out(&format!("{}\n", path.display()));
         }
-        if self.signals.load(Ordering::SeqCst) > 0 {
+        if signals::ends() > 0 {
             let (done, total) = (done.len(), self.total);
             return Err(Failure::Interrupted(format!(
                 "interrupted: {done} of {total} members are done, and what was begun is saved\n\
