@@ -5,7 +5,6 @@ mod common;
 use common::bench::{Bench, SPEC, tree};
 use serde_json::Value;
 use std::fs;
-use std::process::Command;
 
 #[test]
 fn a_run_leaves_everything_and_its_report_can_be_made_again() {
@@ -77,37 +76,6 @@ fn a_run_goes_on_where_it_was_and_ends_with_the_same_bytes() {
     }
     let state = bench.read("cut/tiny/checkpoints/00000012/optimizer.safetensors");
     assert_eq!(state, bench.read("whole/tiny/checkpoints/00000012/optimizer.safetensors"));
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_saves_and_says_how_to_go_on() {
-    let bench = Bench::new();
-    let arguments =
-        ["run", "tiny.toml", "--set", "training.steps=100000", "--set", "training.checkpoints.steps=50000"];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_indhead"))
-        .args(arguments)
-        .current_dir(bench.path())
-        .env("INDHEAD_CACHE", bench.path().join("cache"))
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let metrics = bench.path().join("runs/tiny/metrics.jsonl");
-    for _ in 0..600 {
-        if fs::metadata(&metrics).is_ok_and(|m| m.len() > 1000) {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let status = child.wait().unwrap();
-    let mut said = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
-    assert_eq!(status.code(), Some(130), "{said}");
-    assert!(said.contains("--resume"), "{said}");
-    let lines = fs::read_to_string(&metrics).unwrap().lines().count();
-    let saved = bench.path().join(format!("runs/tiny/checkpoints/{lines:08}/state.json"));
-    assert!(saved.exists(), "the step that was finished is saved: {}", saved.display());
 }
 
 #[test]

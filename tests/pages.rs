@@ -85,7 +85,13 @@ fn what_was_measured_is_measured_again_only_where_it_must_be() {
         analysis[key] = value;
         fs::write(bench.path().join(path), serde_json::to_vec_pretty(&analysis).unwrap()).unwrap();
     };
-    // What is known is taken as it is, whoever wrote it.
+    // What is not what was written is measured again.
+    put("definition", "mine".into());
+    bench.good(&["report", "runs/tiny"]);
+    assert_eq!(bench.read(path), measured);
+    // Without the digests, what is known is taken as it is, whoever wrote it.
+    let taken_as_it_is = || fs::remove_file(bench.path().join("runs/tiny/digests.json")).unwrap();
+    taken_as_it_is();
     put("definition", "mine".into());
     bench.good(&["report", "runs/tiny"]);
     assert_eq!(bench.json(path)["definition"], "mine");
@@ -102,6 +108,7 @@ fn what_was_measured_is_measured_again_only_where_it_must_be() {
     assert_eq!(bench.read(path), measured);
     // Without the dataset there is a report all the same, and it says so.
     put("version", 0.into());
+    taken_as_it_is();
     fs::remove_file(bench.path().join("corpus.txt")).unwrap();
     fs::remove_dir_all(bench.path().join("cache")).unwrap();
     let output = bench.indhead(&["report", "runs/tiny"]);

@@ -13,7 +13,7 @@ use dfdx::prelude::Cpu;
 /// What commands ask of a device.
 pub struct DeviceCommands {
     /// [`training::train`].
-    pub train: fn(&Plan, &Dataset, &RunDirectory, bool, &mut dyn Watch) -> Result<()>,
+    pub train: fn(&Plan, &Dataset, &RunDirectory, Option<u64>, &mut dyn Watch) -> Result<()>,
     /// [`training::load`].
     pub load: fn(&Plan, &RunDirectory, u64) -> Result<Box<dyn Subject>>,
     /// [`bench::measure`].

@@ -18,6 +18,7 @@ mod printed;
 mod progress;
 mod provenance;
 mod report;
+mod resuming;
 mod run;
 mod sweep;
 mod schema;

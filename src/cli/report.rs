@@ -69,26 +69,32 @@ pub fn report(arguments: Arguments) -> Outcome {
 }
 
 fn one(arguments: &Arguments, run: &RunDirectory, edited: Option<&(&Path, Ready)>) -> Outcome {
-    let record = run.record()?;
-    let mut folder = arguments.reports.join(folder_of(run, &record));
-    let record = match edited {
+    let (record, folder) = match edited {
         Some((spec, ready)) => {
-            let stem = stem(spec);
-            folder.push(&stem);
+            let (stem, record) = (stem(spec), run.record()?);
+            let folder = arguments.reports.join(folder_of(run, &record)).join(&stem);
             let mut record = reanalyse(run, record, ready, &stem, arguments.recompute)?;
             record.name = format!("{}/{stem}", record.name);
             if let Some(facts) = record.provenance.as_object_mut() {
                 facts.insert("analyses".into(), spec.display().to_string().into());
             }
-            record
+            (record, folder)
         }
         None => {
+            let judged = run.file("analyses/verdict.json").exists();
             match saved_plan(run) {
+                // An analysis that is damaged is measured again.
                 Ok(plan) => own(run, &plan, arguments.recompute)?,
-                Err(error) if arguments.recompute || record.verdict.is_none() => return Err(error.into()),
-                Err(error) => console::note(&format!("warning: {error}; it is told as it was measured")),
+                Err(error) if run.exists() && judged && !arguments.recompute => {
+                    console::note(&format!("warning: {error}; it is told as it was measured"));
+                }
+                Err(error) if run.exists() => return Err(error.into()),
+                // Said by what follows.
+                Err(_) => {}
             }
-            run.record()?
+            let record = run.record()?;
+            let folder = arguments.reports.join(folder_of(run, &record));
+            (record, folder)
         }
     };
     let page = render_into(run, &record, &folder, &arguments.form)?;

@@ -1,15 +1,15 @@
 //! `indhead run`: plan, dataset, training, probes, report, in that order.
 
 use super::planning::{Ready, plan_text, read_spec, refuse};
+use super::resuming::{self, Fit};
 use super::watcher::Watcher;
 use super::{Failure, Outcome, analyses, console, device, memory, progress, provenance, report, sweep};
 use crate::dataset::Dataset;
-use crate::diff::{self, Subject as Compared};
 use crate::error::{Error, Result};
 use crate::files::cache_folder;
 use crate::plan::Plan;
 use crate::probes::{Observer, check_texts};
-use crate::record::RunDirectory;
+use crate::record::{Resumption, RunDirectory};
 use crate::spec::Spec;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,10 @@ pub struct Arguments {
     /// Go on from the newest checkpoint of a run that was interrupted
     #[arg(long, conflicts_with = "overwrite")]
     pub(super) resume: bool,
+    /// Go on for more tokens than the run was begun for, though the learning rates of the steps taken would have been
+    /// others
+    #[arg(long, requires = "resume")]
+    stretch: bool,
     /// Replace a run of the same name
     #[arg(long)]
     pub(super) overwrite: bool,
@@ -98,9 +102,19 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     let run = RunDirectory::at(arguments.runs.join(&ready.plan.name));
     let wanted_again = arguments.resume || arguments.member.is_some();
     if wanted_again && run.done() && !arguments.overwrite {
-        return done_already(arguments, &ready.plan, &run);
+        match resuming::fit(&run, &ready.plan, arguments.stretch)? {
+            Fit::Same => {
+                console::note(&format!("{}: done already", run.path.display()));
+                return tell(arguments, &run);
+            }
+            Fit::Compatible(_) if arguments.resume => {}
+            Fit::Compatible(table) | Fit::Other(table) => {
+                return Err(resuming::refusal(&run, "is done already,", &table));
+            }
+        }
     }
     memory::check(&ready.plan)?;
+    let _alone = run.lock()?;
     let resume = may_start(arguments, &ready.plan, &run)?;
     arguments.form.template(&ready.plan.report.template, &run)?;
 
@@ -115,20 +129,25 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     }
 
     let devices = device::of(&plan);
+    let from = if resume { whole(&run) } else { None };
     if !resume {
-        if run.path.exists() {
-            std::fs::remove_dir_all(&run.path).map_err(Error::write(&run.path))?;
-        }
-        // First of all: it is what makes the folder a run, which can then be resumed or replaced.
-        run.write("plan.toml", plan.to_toml(Some(&findings)).as_bytes())?;
-        run.write("spec.toml", &bytes)?;
+        run.clear()?;
+    }
+    if run.done() {
+        // It goes on: until it has ended again, it has not.
+        std::fs::remove_file(run.file("done.json")).map_err(Error::write(&run.file("done.json")))?;
+    }
+    // First of all: it is what makes the folder a run, which can then be resumed or replaced.
+    run.write("plan.toml", plan.to_toml(Some(&findings)).as_bytes())?;
+    run.write("spec.toml", &bytes)?;
+    if !resume {
         run.write("tokenizer.json", dataset.tokenizer().json())?;
         arguments.form.keep(&plan.report.template, &run)?;
         let n_parameters = (devices.n_parameters)(&plan)?;
         run.write_json("provenance.json", &provenance::provenance(&plan, &dataset, n_parameters))?;
     }
     let mut watcher = Watcher::new(&plan, &dataset, &run, arguments.quiet)?;
-    let trained = (devices.train)(&plan, &dataset, &run, resume, &mut watcher);
+    let trained = (devices.train)(&plan, &dataset, &run, from, &mut watcher);
     watcher.progress.finish();
     if let Err(Error::Interrupted) = trained {
         return Err(Failure::Interrupted(go_on(&run)));
@@ -137,6 +156,7 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     let Watcher { mut observer, clock, .. } = watcher;
     catch_up(&plan, &run, &mut observer)?;
     analyses::write_observed(&plan, &run, &observer)?;
+    run.seal("metrics.jsonl")?;
     run.write_json("done.json", &clock.summary())?;
     tell(arguments, &run)
 }
@@ -149,23 +169,34 @@ pub(super) fn tell(arguments: &Arguments, run: &RunDirectory) -> Outcome {
     Ok(())
 }
 
-/// What is done stays as it is; its report is rendered again.
-fn done_already(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> Outcome {
-    let path = run.path.display();
-    if let Some(table) = other_plan(run, plan)? {
-        let words = format!("error: {path} is done already, from another plan\n\n{table}");
-        return Err(Failure::Usage(words));
+/// The checkpoint to go on from; what is damaged is said.
+fn whole(run: &RunDirectory) -> Option<u64> {
+    let Resumption { step, damaged } = run.resumption();
+    damaged.iter().for_each(|what| console::note(&format!("warning: {what}")));
+    if !damaged.is_empty() {
+        let path = run.path.display();
+        console::note(&match step {
+            Some(step) => {
+                format!("{path}: going on from step {step}, the newest that is whole with all before it")
+            }
+            None => format!("{path}: no checkpoint is whole: beginning again"),
+        });
     }
-    console::note(&format!("{path}: done already"));
-    tell(arguments, run)
+    step
 }
 
 /// Whether to resume; an existing run is never silently continued or replaced.
 fn may_start(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> std::result::Result<bool, Failure> {
     let path = run.path.display();
+    let above = run.path.ancestors().skip(1).take_while(|folder| *folder != arguments.runs);
+    if let Some(other) = above.map(RunDirectory::at).find(RunDirectory::exists) {
+        let other = other.path.display();
+        let words =
+            format!("error: {other} is a run, and {path} would be inside it\nhelp: choose another `--name`");
+        return Err(Failure::Usage(words));
+    }
     if !run.exists() {
-        let foreign = run.path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-        return match foreign {
+        return match run.foreign() {
             true => Err(Failure::Usage(format!(
                 "error: {path} exists and is not a run\nhelp: choose another `--name` or `--runs` folder"
             ))),
@@ -188,19 +219,14 @@ fn may_start(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> std::res
              help: {resume}`--overwrite` replaces it, `--name` starts another"
         )));
     }
-    match other_plan(run, plan)? {
-        None => Ok(true),
-        Some(table) => Err(Failure::Usage(format!("error: {path} was started from another plan\n\n{table}"))),
+    match resuming::fit(run, plan, arguments.stretch)? {
+        Fit::Same => Ok(true),
+        Fit::Compatible(table) => {
+            console::note(&format!("{path} goes on with another plan\n\n{table}"));
+            Ok(true)
+        }
+        Fit::Other(table) => Err(resuming::refusal(run, "was started", &table)),
     }
-}
-
-/// How a run's own plan differs from this one, if it does.
-pub(super) fn other_plan(run: &RunDirectory, plan: &Plan) -> Result<Option<String>> {
-    let old = Compared::of_plan("the run", run.record()?.plan);
-    let new = Compared::of_plan("the spec", toml::Table::try_from(plan).unwrap_or_default());
-    let subjects = [old, new];
-    let differences = diff::compare(&subjects, false);
-    Ok((!differences.is_empty()).then(|| diff::to_text(&subjects, &differences)))
 }
 
 /// Probes the checkpoints that were saved before this process started.

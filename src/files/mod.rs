@@ -1,5 +1,7 @@
 //! Files that are whole or absent, and paths as people write them.
 
+#[doc(hidden)]
+pub mod faults;
 pub mod hub;
 
 use std::fs::{self, File};
@@ -11,11 +13,35 @@ use std::path::{Path, PathBuf};
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
+    faults::operation()?;
     let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    append(file.as_file_mut(), bytes)?;
     finish(&mut file)?;
+    faults::operation()?;
     file.persist(path).map_err(|e| e.error)?;
     sync_folder(folder)
+}
+
+/// Writes at the end of an open file.
+pub fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    faults::operation().or_else(|error| {
+        // What a full disk leaves.
+        file.write_all(&bytes[..bytes.len() / 2])?;
+        Err(error)
+    })?;
+    file.write_all(bytes)
+}
+
+/// Makes what was written to a file last through a power cut.
+pub fn sync(file: &File) -> io::Result<()> {
+    faults::operation()?;
+    file.sync_data()
+}
+
+/// Moves a file or a folder to another name, all of it at once.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    faults::operation()?;
+    fs::rename(from, to)
 }
 
 /// Flushes a temporary file to the disk, with the permissions an ordinary file would have.
@@ -26,6 +52,7 @@ fn finish(file: &mut tempfile::NamedTempFile) -> io::Result<()> {
         file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     }
     file.flush()?;
+    faults::operation()?;
     file.as_file().sync_all()
 }
 

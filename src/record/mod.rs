@@ -1,13 +1,19 @@
 //! The run directory: the seam between what needs a model and what needs only files.
 
 pub mod analysis;
+pub mod checkpoints;
+mod digests;
 pub mod directory;
+pub mod lock;
+pub mod metrics;
 pub mod origins;
 pub mod table;
 pub mod verdict;
 
 pub use analysis::Analysis;
-pub use directory::{Metrics, RunDirectory};
+pub use checkpoints::Resumption;
+pub use directory::RunDirectory;
+pub use metrics::Metrics;
 pub use origins::{Origins, origins};
 pub use table::{Cell, Column, Table};
 pub use verdict::{Criterion, InductionHead, Outcome, PhaseChange, ShiftedHead, Verdict};

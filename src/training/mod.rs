@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 use crate::model::checkpoint::{from_bytes, to_bytes};
 use crate::model::{Backend, Model, Subject};
 use crate::plan::Plan;
+use crate::record::checkpoints::{MODEL, OPTIMIZER};
+use crate::record::metrics::MetricsFile;
 use crate::record::{Metrics, RunDirectory};
 pub use learner::Learner;
 use std::collections::BTreeSet;
@@ -43,6 +45,18 @@ pub fn checkpoint_steps(plan: &Plan) -> Result<BTreeSet<u64>> {
     Ok(checkpoints::steps(kind, &chosen.config, plan.training.steps))
 }
 
+/// Whether the steps taken had the learning rates that this plan gives them, where they were of a run of `steps`.
+///
+/// # Errors
+/// If the plan names a schedule that this version has not.
+pub fn same_rates(plan: &Plan, steps: u64, taken: u64) -> Result<bool> {
+    let chosen = &plan.training.schedule;
+    let schedule = schedule::KINDS.iter().find(|k| k.kind.name == chosen.kind);
+    let schedule = schedule.ok_or_else(|| unknown("schedule", &chosen.kind))?;
+    let share = |step: u64, steps: u64| schedule::share(schedule, &chosen.config, step, steps);
+    Ok((1..=taken).all(|step| share(step, steps) == share(step, plan.training.steps)))
+}
+
 fn unknown(what: &str, name: &str) -> Error {
     Error::message(format!("there is no {what} {name:?} in this version"))
 }
@@ -53,11 +67,12 @@ fn unknown(what: &str, name: &str) -> Error {
 /// If the checkpoint is damaged or does not fit the plan.
 pub fn load<D: Backend>(plan: &Plan, run: &RunDirectory, step: u64) -> Result<Model<D>> {
     let mut model = Model::new(plan, D::open()?)?;
-    model.set(&from_bytes(&run.load_checkpoint(step, "model.safetensors")?)?)?;
+    model.set(&from_bytes(&run.load_checkpoint(step, MODEL)?)?)?;
     Ok(model)
 }
 
-/// Trains a plan's model in its run directory, from the start or on from the newest checkpoint.
+/// Trains a plan's model in its run directory, from the start or on from a checkpoint: what was saved after it goes, and
+/// comes again.
 ///
 /// # Errors
 /// [`Error::Interrupted`] once stopped and saved; otherwise what the disk or the device refuses,
@@ -66,19 +81,19 @@ pub fn train<D: Backend>(
     plan: &Plan,
     dataset: &Dataset,
     run: &RunDirectory,
-    resume: bool,
+    from: Option<u64>,
     watch: &mut dyn Watch,
 ) -> Result<()> {
     let mut trainer = Trainer::<D>::new(plan, dataset, run)?;
-    let mut step = 0;
-    match run.checkpoints().last() {
-        Some(&saved) if resume => {
-            trainer.load(saved)?;
-            step = saved;
-        }
-        _ => trainer.checkpoint(0, watch)?,
+    let mut step = from.unwrap_or(0);
+    for later in run.checkpoints().into_iter().filter(|saved| from.is_none_or(|from| *saved > from)) {
+        run.remove_checkpoint(later)?;
     }
     let mut metrics_file = run.metrics_after(step)?;
+    match from {
+        Some(saved) => trainer.load(saved)?,
+        None => trainer.checkpoint(0, &metrics_file, watch)?,
+    }
     let planned = checkpoint_steps(plan)?;
     while step < plan.training.steps {
         let mut metrics = trainer.step(step)?;
@@ -89,25 +104,25 @@ pub fn train<D: Backend>(
         metrics_file.append(&metrics)?;
         watch.step(&metrics);
         if planned.contains(&step) {
-            metrics_file.sync()?;
-            trainer.checkpoint(step, watch)?;
+            trainer.checkpoint(step, &metrics_file, watch)?;
             // What an interruption saved between planned checkpoints has done its service.
             for extra in run.checkpoints().into_iter().filter(|s| !planned.contains(s)) {
                 run.remove_checkpoint(extra)?;
             }
         }
         if watch.save() && !planned.contains(&step) {
-            metrics_file.sync()?;
-            trainer.save(step)?;
+            trainer.save(step, &metrics_file)?;
         }
         if watch.stop() && step < plan.training.steps {
-            metrics_file.sync()?;
-            trainer.save(step)?;
+            trainer.save(step, &metrics_file)?;
             return Err(Error::Interrupted);
         }
     }
     Ok(())
 }
+
+/// A loss in nats that no model of any vocabulary comes back from.
+const EXPLODED: f32 = 1000.0;
 
 struct Trainer<'a, D: Backend> {
     learner: Learner<'a, D>,
@@ -123,21 +138,27 @@ impl<'a, D: Backend> Trainer<'a, D> {
 
     fn step(&mut self, step: u64) -> Result<Metrics> {
         let metrics = self.learner.step(step)?;
-        match metrics.loss.is_finite() && metrics.grad_norm.is_finite() {
+        match metrics.loss.is_finite() && metrics.loss < EXPLODED && metrics.grad_norm.is_finite() {
             true => Ok(metrics),
             false => Err(self.diverged(&metrics)),
         }
     }
 
     fn diverged(&self, Metrics { step, loss, grad_norm, .. }: &Metrics) -> Error {
-        let what = if loss.is_finite() { "gradient" } else { "loss" };
+        let what = match (loss.is_finite(), grad_norm.is_finite()) {
+            (true, true) => "the loss has exploded",
+            (true, false) => "the gradient is not finite",
+            (false, _) => "the loss is not finite",
+        };
+        let Learner { model, optimizer, .. } = &self.learner;
+        let largest = model.params.iter().nth(optimizer.largest()).map_or("?", |param| param.name.as_str());
         let good = match self.run.checkpoints().last() {
             Some(last) => format!("the last good checkpoint is {}", self.run.checkpoint(*last).display()),
             None => "there is no checkpoint before it".into(),
         };
         let advice = "a lower learning rate, a longer warm-up or a smaller clip_norm may help";
         Error::message(format!(
-            "the {what} is not finite at step {step} (loss {loss}, gradient norm {grad_norm}); {good}; {advice}"
+            "{what} at step {step} (loss {loss}, gradient norm {grad_norm}, most of it in `{largest}`); {good}; {advice}"
         ))
     }
 
@@ -147,24 +168,24 @@ impl<'a, D: Backend> Trainer<'a, D> {
         Ok(sum / f64::from(count.max(1)))
     }
 
-    fn checkpoint(&mut self, step: u64, watch: &mut dyn Watch) -> Result<()> {
-        self.save(step)?;
+    fn checkpoint(&mut self, step: u64, metrics: &MetricsFile, watch: &mut dyn Watch) -> Result<()> {
+        self.save(step, metrics)?;
         watch.checkpoint(step, self.learner.plan.tokens_at(step), &self.learner.model)
     }
 
-    fn save(&mut self, step: u64) -> Result<()> {
+    fn save(&mut self, step: u64, metrics: &MetricsFile) -> Result<()> {
         let Learner { plan, model, optimizer, .. } = &mut self.learner;
         let contents = vec![
-            ("model.safetensors", to_bytes(&model.to_host())?),
-            ("optimizer.safetensors", to_bytes(&optimizer.to_host(&model.params)?)?),
+            (MODEL, to_bytes(&model.to_host())?),
+            (OPTIMIZER, to_bytes(&optimizer.to_host(&model.params)?)?),
         ];
-        self.run.save_checkpoint(step, plan.tokens_at(step), &contents)
+        self.run.save_checkpoint(step, plan.tokens_at(step), metrics.sync()?, &contents)
     }
 
     fn load(&mut self, step: u64) -> Result<()> {
         let Learner { model, optimizer, .. } = &mut self.learner;
-        model.set(&from_bytes(&self.run.load_checkpoint(step, "model.safetensors")?)?)?;
-        let moments = from_bytes(&self.run.load_checkpoint(step, "optimizer.safetensors")?)?;
+        model.set(&from_bytes(&self.run.load_checkpoint(step, MODEL)?)?)?;
+        let moments = from_bytes(&self.run.load_checkpoint(step, OPTIMIZER)?)?;
         optimizer.set(&model.params, &moments)
     }
 }

@@ -73,6 +73,7 @@ pub struct Optimizer<D: Backend> {
     config: Config,
     clip_norm: f64,
     moments: Moments<D>,
+    largest: usize,
 }
 
 impl<D: Backend> Optimizer<D> {
@@ -85,7 +86,13 @@ impl<D: Backend> Optimizer<D> {
             config: training.optimizer.config().map_err(|e| Error::message(e.to_string()))?,
             clip_norm: training.clip_norm,
             moments: Moments::default(),
+            largest: 0,
         })
+    }
+
+    /// The parameter, by its place, that had the longest gradient at the last step; the first whose is no number.
+    pub fn largest(&self) -> usize {
+        self.largest
     }
 
     /// Step number `step` (from 1) at this share of the full rate.
@@ -102,9 +109,13 @@ impl<D: Backend> Optimizer<D> {
     ) -> Result<(f64, f64)> {
         let lr = self.config.lr * share;
         let mut run = || {
-            let mut squares = 0.0;
-            for param in params.iter() {
-                squares += D::squared_norm(&param.value, &mut gradients)?;
+            let (mut squares, mut longest) = (0.0, f64::NEG_INFINITY);
+            for (place, param) in params.iter().enumerate() {
+                let square = D::squared_norm(&param.value, &mut gradients)?;
+                squares += square;
+                if square > longest || (square.is_nan() && !longest.is_nan()) {
+                    (self.largest, longest) = (place, square);
+                }
             }
             let norm = squares.sqrt();
             // As torch's clip_grad_norm_.

@@ -3,7 +3,8 @@
 mod runner;
 
 use super::planning::{Ready, refuse, resolve, warn};
-use super::run::{Arguments, other_plan, tell};
+use super::resuming::{Fit, fit};
+use super::run::{Arguments, tell};
 use super::{Failure, Outcome, console, memory, progress};
 use crate::dataset::{self, Dataset};
 use crate::error::Result;
@@ -129,7 +130,7 @@ pub fn run(arguments: &Arguments, spec: &Spec, path: &Path) -> Outcome {
         let run = RunDirectory::at(arguments.runs.join(&member.ready.plan.name));
         if !run.done() || arguments.overwrite {
             waiting.push((index, member));
-        } else if let Some(table) = other_plan(&run, &member.ready.plan)? {
+        } else if let Fit::Compatible(table) | Fit::Other(table) = fit(&run, &member.ready.plan, false)? {
             let path = run.path.display();
             console::note(&format!("error: {path} is there already, from another plan\n\n{table}"));
             runner.end(index, End::Failed);
