@@ -65,6 +65,12 @@ fn exactly_the_changed_keys_are_listed() {
             &["architecture.blocks[1].positions"],
             &[],
         ),
+        (
+            &["architecture.positions=none", "architecture.blocks.1.positions=\"relative_bias\""],
+            &[],
+            &[],
+            &["architecture.positions"],
+        ),
         (&["architecture.init.embedding_std=0.4"], &["architecture.init.embedding_std"], &[], &[]),
         (&["architecture.blocks.0.kernel_size=3"], &["architecture.blocks[0].kernel_size"], &[], &[]),
         (&["architecture.blocks.0.depthwise=true"], &["architecture.blocks[0].depthwise"], &[], &[]),

@@ -89,9 +89,10 @@ pub fn write(runs: &[RunDirectory], title: &str, folder: &Path) -> Result<PathBu
     if read.iter().all(|run| run.label.starts_with(&prefix)) {
         read.iter_mut().for_each(|run| run.label = run.label[prefix.len()..].to_string());
     }
-    for (i, run) in runs.iter().enumerate() {
-        if read.iter().filter(|other| other.label == read[i].label).count() > 1 {
-            read[i].label = run.path.display().to_string();
+    let labels: Vec<String> = read.iter().map(|run| run.label.clone()).collect();
+    for (run, directory) in read.iter_mut().zip(runs) {
+        if labels.iter().filter(|label| **label == run.label).count() > 1 {
+            run.label = directory.path.display().to_string();
         }
     }
     let rendered = compared(title, &read);

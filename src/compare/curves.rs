@@ -146,7 +146,8 @@ fn draw(measure: &Measure, groups: &[Group<'_>], factors: &[Factor]) -> Result<O
     };
     let hidden = match groups.len().saturating_sub(colour::LINES.len()) {
         0 => String::new(),
-        n => format!(" The {n} for which there is no colour are grey and have no name."),
+        1 => " One more than there are colours for is grey and has no name.".into(),
+        n => format!(" {n} more than there are colours for are grey and have no names."),
     };
     let reading = format!("{}{names}{seeds}{hidden}", measure.reading);
     Ok(Some(Figure { name: measure.name.into(), title, reading, svg }))

@@ -19,7 +19,8 @@ pub fn section(groups: &[Group<'_>]) -> String {
     let mut header = vec!["configuration".to_string(), "heads, of all runs".into()];
     header.extend(measures.iter().map(|measure| format!("reach {}", measure.replace('_', " "))));
     header.push("all at once".into());
-    let rows = groups.iter().map(|group| {
+    let judged = groups.iter().filter(|group| verdicts([*group].into_iter()).next().is_some());
+    let rows = judged.map(|group| {
         let mut reached = vec![0; measures.len()];
         let (mut heads, mut all) = (0, 0);
         for verdict in verdicts([group].into_iter()) {
@@ -111,12 +112,15 @@ fn lacking(groups: &[Group<'_>]) -> Option<String> {
         let [lo, hi] = [lo, hi].map(|x| decimal(x, 2));
         Some(if lo == hi { lo } else { format!("{lo} to {hi}") })
     };
+    let nearest = missed.iter().map(|(_, missed)| missed.nearest).fold(f64::NAN, f64::max);
     Some(format!(
-        "- {who}: the head that is missed most{} costs {} nats, but puts {} of its attention on what followed before, \
-         where {} is asked: the model depends on it for something else, as a model of few heads depends on each.",
+        "- {who}: the head that is missed most{} costs {} nats, but puts {} of its attention on what followed before, and \
+         no head more than {}, where {} is asked. On tokens so far from text the removal of any head costs a model of few \
+         heads something, whatever it does: alone it shows nothing.",
         if one { "" } else { " in each" },
         range(|missed| missed.removal)?,
         range(|missed| missed.matching)?,
+        decimal(nearest, 2),
         missed[0].1.threshold,
     ))
 }
@@ -124,7 +128,10 @@ fn lacking(groups: &[Group<'_>]) -> Option<String> {
 /// The head of a configuration that is missed most.
 struct Missed {
     removal: f64,
+    /// Its prefix matching.
     matching: f64,
+    /// The highest prefix matching of any head.
+    nearest: f64,
     threshold: f64,
 }
 
@@ -144,7 +151,11 @@ fn missed_most(group: &Group<'_>) -> Option<Missed> {
         let finite = removals.iter().enumerate().filter(|(_, rise)| rise.is_finite());
         let (head, removal) = finite.max_by(|a, b| a.1.total_cmp(b.1))?;
         let counts = *removal >= enough && matching[head] < threshold;
-        counts.then(|| Missed { removal: *removal, matching: matching[head], threshold })
+        let nearest = matching.iter().copied().fold(f64::NAN, f64::max);
+        counts.then(|| Missed { removal: *removal, matching: matching[head], nearest, threshold })
     });
-    most.max_by(|a, b| a.removal.total_cmp(&b.removal))
+    let all: Vec<Missed> = most.collect();
+    let nearest = all.iter().map(|missed| missed.nearest).fold(f64::NAN, f64::max);
+    let most = all.into_iter().max_by(|a, b| a.removal.total_cmp(&b.removal))?;
+    Some(Missed { nearest, ..most })
 }

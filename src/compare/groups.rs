@@ -18,15 +18,21 @@ pub struct Group<'a> {
 const SAME: &[&str] = &["name", "description", "seed", "analyses", "report"];
 
 /// The groups, in the order of their first runs, and what they were varied by.
-pub fn groups(runs: &[Run]) -> (Vec<Group<'_>>, Vec<Factor>) {
+pub fn groups<'a>(title: &str, runs: &'a [Run]) -> (Vec<Group<'a>>, Vec<Factor>) {
     let key = |run: &Run| {
         let mut plan = run.record.plan.clone();
         SAME.iter().for_each(|key| {
             plan.remove(*key);
         });
+        // Taken by the blocks already, unless they are added to the stream.
+        if let Some(architecture) = plan.get_mut("architecture").and_then(toml::Value::as_table_mut)
+            && architecture.get("positions").and_then(toml::Value::as_str) != Some("learned")
+        {
+            architecture.remove("positions");
+        }
         plan
     };
-    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut groups: Vec<Group<'a>> = Vec::new();
     for run in runs {
         match groups.iter_mut().find(|group| key(group.runs[0]) == key(run)) {
             Some(group) => group.runs.push(run),
@@ -34,7 +40,12 @@ pub fn groups(runs: &[Run]) -> (Vec<Group<'_>>, Vec<Factor>) {
         }
     }
     let factors = factors(differing(&groups));
-    let labels = labels(&groups, &factors);
+    let mut labels = labels(&groups, &factors);
+    if let ([_], [label]) = (groups.as_slice(), labels.as_mut_slice())
+        && runs.len() > 1
+    {
+        *label = (title.to_string(), title.to_string());
+    }
     groups
         .iter_mut()
         .zip(labels)
@@ -47,7 +58,8 @@ fn differing(groups: &[Group<'_>]) -> Vec<Difference> {
     let subject = |group: &Group<'_>| Subject::of_text(&group.label, &group.runs[0].plan);
     let subjects: Vec<Subject> = groups.iter().map(subject).collect();
     let found = diff::compare(&subjects, false);
-    let rows = found.results.into_iter().chain(found.cosmetic);
+    let told = |row: &Difference| row.key() != "architecture.positions";
+    let rows = found.results.into_iter().chain(found.cosmetic.into_iter().filter(told));
     let same = |row: &Difference| SAME.contains(&row.key().split(['.', '[']).next().unwrap_or_default());
     rows.filter(|row| !same(row)).collect()
 }

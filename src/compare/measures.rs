@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::figures::text::{count, decimal};
-use crate::record::{Outcome, Record};
+use crate::record::Record;
 
 /// A number of a run.
 pub struct Measure {
@@ -12,6 +12,8 @@ pub struct Measure {
     pub meaning: &'static str,
     /// What is said of a change of it in one sentence; empty where it is left to the tables.
     pub told: &'static str,
+    /// Whether it is one that means nothing beside that of another text.
+    pub is_loss: bool,
     /// The number, where the run has it.
     pub of: fn(&Record) -> Option<f64>,
     /// The number in words.
@@ -35,6 +37,7 @@ const MEASURES: &[Measure] = &[
         heading: "trained (tokens)",
         meaning: "how much text the run had read at its last checkpoint: \"not found\" is said of that much",
         told: "",
+        is_loss: false,
         of: |record| record.metrics.numbers("tokens").into_iter().rfind(|x| x.is_finite()),
         said: count,
     },
@@ -43,18 +46,8 @@ const MEASURES: &[Measure] = &[
         meaning: "the first checkpoint from which the prefix matching of the first head that is found, on random tokens \
                   or on passages, whichever is more, stays above the threshold",
         told: "",
+        is_loss: false,
         of: words::formed,
-        said: count,
-    },
-    Measure {
-        heading: "phase change ends at (tokens)",
-        meaning: "the later end of the interval between two checkpoints in which the in-context-learning score falls \
-                  most, where a head was found: in Olsson et al. the heads form in it",
-        told: "",
-        of: |record| {
-            let verdict = record.verdict.as_ref().filter(|v| v.verdict == Outcome::Found)?;
-            verdict.phase_change.as_ref().map(|change| change.to_tokens as f64)
-        },
         said: count,
     },
     Measure {
@@ -62,6 +55,7 @@ const MEASURES: &[Measure] = &[
         meaning: "where a token of a random sequence comes up again, the share of the head's attention on what followed \
                   it before; near 0 by chance",
         told: "the best prefix matching on random tokens",
+        is_loss: false,
         of: |record| words::best(record, "prefix_matching"),
         said: hundredths,
     },
@@ -70,6 +64,7 @@ const MEASURES: &[Measure] = &[
         meaning: "the same where real passages are shown twice, which the models know better; there tokens recur for \
                   other reasons too, and any head scores a little",
         told: "",
+        is_loss: false,
         of: |record| words::best(record, "prefix_matching_passages"),
         said: hundredths,
     },
@@ -78,6 +73,7 @@ const MEASURES: &[Measure] = &[
         meaning: "the share of a head's attention on the token just before: what an attention layer has to learn before \
                   a head above it can find what followed a token. A convolution or smeared keys do it instead",
         told: "the best previous-token score",
+        is_loss: false,
         of: |record| words::best(record, "previous_token"),
         said: hundredths,
     },
@@ -86,14 +82,16 @@ const MEASURES: &[Measure] = &[
         meaning: "how much the loss on the second copy of a repeated random sequence rises when one head is removed, \
                   with attention patterns free to change or preserved, whichever is more; of the head that is missed most",
         told: "",
+        is_loss: false,
         of: |record| words::held(record, "ablation"),
         said: hundredths,
     },
     Measure {
         heading: "token identity after the first block (share of the stream's variance)",
-        meaning: "how much of the residual stream's variance the current token explains where the second block reads it: \
-                  near 0 the first block would have drowned the token",
+        meaning: "how much of the residual stream's variance the current token explains after the first block, where \
+                  a second one would read it: near 0 the first block would have drowned the token",
         told: "",
+        is_loss: false,
         of: words::identity,
         said: hundredths,
     },
@@ -102,14 +100,16 @@ const MEASURES: &[Measure] = &[
         meaning: "a property of the text, not of the model: the share of held-out tokens that are what followed the last \
                   occurrence of the token before, which is what an induction head has to gain",
         told: "",
+        is_loss: false,
         of: words::predicted,
         said: |x| decimal(x, 3),
     },
     Measure {
         heading: "in-context-learning score (nats)",
-        meaning: "the loss late in a window minus the loss early in it: the further below zero, the more the model gains \
-                  from what it has read",
+        meaning: "the loss late in a window minus the loss early in it: below zero the model gains from what it has read; \
+                  above zero the late tokens are harder than the early ones, and it does not make up for that",
         told: "",
+        is_loss: false,
         of: words::in_context,
         said: hundredths,
     },
@@ -117,6 +117,7 @@ const MEASURES: &[Measure] = &[
         heading: "held-out loss (nats)",
         meaning: "the mean loss a token on text that was kept from training",
         told: "the held-out loss",
+        is_loss: true,
         of: words::validation,
         said: |x| decimal(x, 3),
     },

@@ -29,7 +29,7 @@ pub struct Run {
 
 /// The comparison of runs: runs that differ only in their seed are one group, with a spread.
 pub fn compare(title: &str, runs: &[Run]) -> Rendered {
-    let (groups, factors) = groups::groups(runs);
+    let (groups, factors) = groups::groups(title, runs);
     let mut figures: Vec<Figure> = Vec::new();
     let mut warnings = Vec::new();
     for drawn in curves::draw_all(&groups, &factors) {

@@ -11,14 +11,16 @@ use crate::report::escape;
 
 /// The section; nothing where fewer than two things were varied, as the other tables tell of one as well.
 pub fn section(factors: &[Factor], groups: &[Group<'_>], measures: &[&Measure]) -> String {
-    let changes = changes(factors, groups.len());
+    let judged = |i: &usize| groups[*i].runs.iter().all(|run| run.record.is_judged());
+    let mut changes = changes(factors, groups.len());
+    changes.retain(|change| change.between.iter().all(judged));
     if factors.len() < 2 || changes.is_empty() {
         return String::new();
     }
     let mut out =
         "\n## One change at a time\n\nPairs of configurations that differ in one thing alone, be it one \
-                   key or several that change together: what differs between their outcomes, that did, in the \
-                   company of the others as they are in that row, as far as its seeds tell. Numbers are means \
+                   key or several that change together. What differs between the outcomes of such a pair comes of \
+                   that change, all else being as that row says, if it is more than seeds differ. Numbers are means \
                    over seeds.\n\n"
             .to_string();
     for (i, factor) in factors.iter().enumerate() {
@@ -54,7 +56,7 @@ fn lost(changes: &[Change], groups: &[Group<'_>]) -> Vec<String> {
         (always && never && neighbours.len() > 1).then(|| {
             format!(
                 "{}: found in every run, and in none after any of the {} single changes from there that were tried. \
-                 It takes all of them together.",
+                 Within what was trained, it takes all of them together.",
                 escape::text(&group.label),
                 neighbours.len()
             )
@@ -94,7 +96,6 @@ fn sentence(factor: &Factor, changes: &[&Change], groups: &[Group<'_>], measures
     let more =
         |sign: f64| changes.iter().filter(move |c| sign * (share(c.between[1]) - share(c.between[0])) > 0.0);
     let (more, less, n) = (more(1.0).count(), more(-1.0).count(), changes.len());
-    let names: Vec<String> = factor.rows().iter().map(|row| escape::code(&row.key())).collect();
     let found = match (more, less, n) {
         (0, 0, 1) => "a head was found no more and no less often after it".to_string(),
         (1, _, 1) => "a head was found more often after it".into(),
@@ -104,24 +105,30 @@ fn sentence(factor: &Factor, changes: &[&Change], groups: &[Group<'_>], measures
         (0, less, _) => format!("a head was found less often after it in {less} of {n} pairs"),
         _ => format!("a head was found more often after it in {more} and less often in {less} of {n} pairs"),
     };
-    let values: std::collections::BTreeSet<&str> =
-        changes.iter().flat_map(|c| c.between.map(|i| factor.value(i))).collect();
-    let from = factor.value(changes[0].between[0]);
-    let to: Vec<String> = values
-        .into_iter()
-        .filter(|value| *value != from)
-        .map(|value| escape::code(&shorten(value, 60)))
-        .collect();
-    let change =
-        format!("{}, {} → {}", names.join(" and "), escape::code(&shorten(from, 60)), to.join(" or "));
+    let change: Vec<String> = factor.rows().iter().map(|row| values(row, changes)).collect();
+    let change = change.join(" with ");
     let told = measures.iter().filter(|measure| !measure.told.is_empty());
     let moved: Vec<String> = told.filter_map(|measure| moved(measure, changes, groups)).collect();
     let moved = if moved.is_empty() { String::new() } else { format!("; {}", moved.join(", ")) };
     format!("{change}: {found}{moved}.")
 }
 
+/// A key, its first value, and those it changed to.
+fn values(row: &Difference, changes: &[&Change]) -> String {
+    let from = value(row, changes[0].between[0]);
+    let all: std::collections::BTreeSet<&str> =
+        changes.iter().flat_map(|change| change.between.map(|i| value(row, i))).collect();
+    let said = |value: &str| escape::code(&shorten(value, 60));
+    let to: Vec<String> = all.into_iter().filter(|value| *value != from).map(said).collect();
+    format!("{} {} → {}", escape::code(&row.key()), said(from), to.join(" or "))
+}
+
 /// How far a measure's mean moved, over all pairs.
 fn moved(measure: &Measure, changes: &[&Change], groups: &[Group<'_>]) -> Option<String> {
+    let of_one_text = |c: &&&Change| words::of_one_text(&c.between.map(|i| &groups[i]));
+    if measure.is_loss && !changes.iter().all(|c| of_one_text(&c)) {
+        return None;
+    }
     let of = |i: usize| mean(&groups[i], measure.of);
     let steps: Vec<f64> =
         changes.iter().filter_map(|c| Some(of(c.between[1])? - of(c.between[0])?)).collect();

@@ -69,9 +69,10 @@ pub fn spread(values: &[f64]) -> Option<(f64, f64, f64)> {
 pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
     let mut said = Vec::new();
     let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    said.push(match groups.len() == runs.len() {
-        true => format!("{}, each of its own configuration.", many(runs.len(), "run")),
-        false => {
+    said.push(match (runs.len(), groups.len() == runs.len()) {
+        (1, _) => "One run.".into(),
+        (n, true) => format!("{n} runs, each of its own configuration."),
+        (_, false) => {
             let (runs, groups) = (many(runs.len(), "run"), many(groups.len(), "configuration"));
             format!("{runs} of {groups}; those that differ only in their seed are counted together.")
         }
@@ -80,6 +81,8 @@ pub fn paragraph(runs: &[Run], groups: &[Group<'_>]) -> String {
     let with_head = runs.iter().filter(|run| found(run)).count();
     said.push(match (with_head, judged) {
         (_, 0) => "None of them has a verdict yet.".into(),
+        (0, 1) => "No induction head formed in the one that was judged.".into(),
+        (1, 1) => "An induction head formed.".into(),
         (0, n) => format!("An induction head formed in none of the {n} that were judged."),
         (k, n) if k == n => format!("An induction head formed in all {n}."),
         (k, n) => format!("An induction head formed in {k} of {n}."),
@@ -109,6 +112,13 @@ fn read(record: &Record) -> (Option<&toml::Value>, &str, Option<&toml::Value>) {
     // What has no path is made from the seed.
     let digest = of("/dataset/path").and(of("/dataset/digest"));
     (record.plan.get("dataset"), digest.unwrap_or_default(), record.plan.get("tokenizer"))
+}
+
+/// Whether all runs read one text, in the same tokens.
+pub fn of_one_text(groups: &[&Group<'_>]) -> bool {
+    let mut runs = groups.iter().flat_map(|group| &group.runs).map(|run| read(&run.record));
+    let first = runs.next();
+    runs.all(|other| Some(other) == first)
 }
 
 /// That runs of one dataset did not read the same of it, where files came or went between them.
@@ -153,9 +163,7 @@ fn of_group(group: &Group<'_>) -> Option<String> {
 
 /// The losses at the end, and whether they differ more between configurations than between seeds.
 fn losses(groups: &[Group<'_>]) -> Option<String> {
-    let mut runs = groups.iter().flat_map(|group| &group.runs).map(|run| read(&run.record));
-    let first = runs.next()?;
-    if !runs.all(|other| other == first) {
+    if !of_one_text(&groups.iter().collect::<Vec<_>>()) {
         let why = "their texts or their tokens are not the same";
         return Some(format!("Their losses on held-out text are not ranked: {why}."));
     }
@@ -176,10 +184,19 @@ fn losses(groups: &[Group<'_>]) -> Option<String> {
         return Some(format!("The loss on held-out text ends at {}{spread} nats a token.", decimal(mean, 3)));
     }
     let between = last.1.1 - first.1.1;
+    // Those that seeds do not tell from the lowest.
+    let near = means.iter().take_while(|(_, (_, mean, _))| mean - first.1.1 <= within);
+    let near: Vec<String> = near.map(|(label, _)| escape::text(label)).collect();
+    let (lowest, least) = match near.len() == means.len() {
+        true => (near[0].clone(), decimal(first.1.1, 3)),
+        false if near.len() == 1 => (near[0].clone(), decimal(first.1.1, 3)),
+        false => {
+            let greatest = means[near.len() - 1].1.1;
+            (near.join("; "), format!("{} to {}", decimal(first.1.1, 3), decimal(greatest, 3)))
+        }
+    };
     let lead = format!(
-        "The loss on held-out text is lowest with {} ({} nats a token) and highest with {} ({}), {} apart",
-        escape::text(first.0),
-        decimal(first.1.1, 3),
+        "The loss on held-out text is lowest with {lowest} ({least} nats a token) and highest with {} ({}), {} apart",
         escape::text(last.0),
         decimal(last.1.1, 3),
         decimal(between, 3),

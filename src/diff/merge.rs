@@ -73,7 +73,9 @@ impl<'a> Merger<'a> {
             };
             let items: Vec<Place<'a>> = lists.iter().enumerate().map(item).collect();
             let name = items.iter().flatten().find_map(|(item, _)| named(item));
-            let name = name.or_else(|| index(slot)).unwrap_or_else(|| by_kind(&lists, &slots, place));
+            // Among many, an index is of one of them and would be read as of all.
+            let index = index(slot).filter(|_| lists.len() <= 2 || slot.iter().all(Option::is_some));
+            let name = name.or(index).unwrap_or_else(|| by_kind(&lists, &slots, place));
             let label = format!("{shown}[{name}]");
             match items.iter().all(Option::is_some) {
                 true => self.tables(&items.iter().map(as_table).collect::<Vec<_>>(), &label),

@@ -21,6 +21,8 @@ const COSMETIC: &[&str] = &[
     "training.validation_sequences",
 ];
 
+const POSITIONS: &str = "architecture.positions";
+
 /// One of the things compared.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -105,6 +107,13 @@ impl Difference {
         COSMETIC.iter().any(under)
     }
 
+    /// Whether it is the architecture's positions, which do nothing but be the blocks' default: only learned ones are
+    /// added to the stream.
+    fn only_hands_down(&self) -> bool {
+        self.key() == POSITIONS
+            && self.values.iter().all(|shown| shown.as_ref().is_some_and(|shown| shown.text != "\"learned\""))
+    }
+
     /// Whether nobody wrote any of the values: defaults, and steps that came of a budget of tokens.
     fn is_unwritten(&self) -> bool {
         let unwritten = |origin: &str| origin == "default" || origin.contains(BUDGET);
@@ -142,6 +151,11 @@ pub fn compare(subjects: &[Subject], all: bool) -> Differences {
             (false, true) => found.cosmetic.push(row),
             (false, false) => found.results.push(row),
         }
+    }
+    // The blocks of a plan have taken theirs: where these are the same, so is the model.
+    let taken = |row: &Difference| row.key() != POSITIONS && row.name == "positions" && !row.is_equal();
+    if !found.results.iter().chain(&found.follows).any(taken) {
+        found.cosmetic.extend(found.results.extract_if(.., |row| row.only_hands_down()));
     }
     // Two versions of the program may have other defaults, which then follow from nothing.
     if found.results.iter().chain(&found.cosmetic).all(Difference::is_equal) {

@@ -13,8 +13,8 @@ pub const KIND: FigureKind = FigureKind {
     name: "copying_prefix_matching",
     reading: "One dot a head, at the last checkpoint: further right, it attends to what followed the \
               current token before; further up, it raises the token it attends to. An induction head \
-              does both and stands in the upper right corner; a head on the left that copies attends \
-              elsewhere.",
+              does both and stands to the right of one line and above the other; a head on the left that copies \
+              attends elsewhere.",
     example: "[[analyses]]\nprobe = \"copying\"\n\n[[analyses]]\nprobe = \"prefix_matching\"",
     draw,
 };

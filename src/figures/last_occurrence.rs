@@ -9,9 +9,9 @@ use crate::record::Record;
 /// The loss by what could have predicted a token.
 pub const KIND: FigureKind = FigureKind {
     name: "last_occurrence",
-    reading: "Loss on held-out tokens by what could have predicted them. `context`: the last occurrence of the \
-              token before was followed by this one, which is what an induction head says. `pairs`: so does the \
-              most frequent pair of the corpus. The line of what only the context predicts falls when an \
+    reading: "Loss on held-out tokens by what could have predicted them. Context: the last occurrence of the \
+              token before was followed by this one, which is what an induction head says. Pairs: this one follows \
+              the token before most often in the corpus. Other: neither. The line of what only the context predicts falls when an \
               induction head forms. In brackets the share of all tokens.",
     example: "[[analyses]]\nprobe = \"last_occurrence\"",
     draw,

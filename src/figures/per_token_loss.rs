@@ -11,8 +11,8 @@ pub const KIND: FigureKind = FigureKind {
     name: "per_token_loss",
     reading: "Every box is a token, coloured by how its loss changed between two checkpoints, those around the \
               phase change where one was found: blue became easier to predict, brown harder. A model learns \
-              many things at once, and on one short text most changes are of those; an induction head's are \
-              the blue boxes that complete what the text has said before, as the rest of a name that comes \
+              many things at once, and on one short text most changes are of those; an induction head's \
+              would be blue where the text completes what it has said before, as the rest of a name that comes \
               again. The grey box begins the text; nothing predicts it.",
     example: "[[analyses]]\nprobe = \"per_token_loss\"\ntext = \"Mr Velkrand met Osilwyn. Velkrand smiled, and Osilwyn\"",
     draw,

@@ -11,8 +11,8 @@ pub const KIND: FigureKind = FigureKind {
     reading: "A sequence is shown twice. The first copy cannot be predicted; what the second copy's loss lies \
               below the first's is what the model gains by copying from its context. Random tokens are far from \
               any text, so that both may rise while a model learns text: judge by the distance between the \
-              lines. Below, the same by position: with an induction head the loss falls from the second token of \
-              the second copy on.",
+              lines. Below, the same by position: with an induction head the loss is lower from the second \
+              token of the second copy on, which a weak head's hardly shows above the noise.",
     example: "[[analyses]]\nprobe = \"repeated_loss\"",
     draw,
 };

@@ -81,8 +81,8 @@ fn removed(below: &Below) -> Option<String> {
         return None;
     }
     let meaning = match (zero > 0.0, preserved < zero / 2.0) {
-        (true, true) => ": most of what it is for is where later heads look",
-        (true, false) => ": it matters for more than where later heads look",
+        (true, true) => ": it is needed for where later heads look, and for little else",
+        (true, false) => ": it is needed for more than where later heads look",
         (false, _) => ": its removal does not show that the copying depends on it",
     };
     Some(format!(
@@ -93,21 +93,26 @@ fn removed(below: &Below) -> Option<String> {
     ))
 }
 
-/// How far the head reads its keys from that head's output, beyond random matrices.
+/// How much the head reads its queries, keys and values from that head's output, beside random matrices.
 fn composed(record: &Record, below: &Below, head: &InductionHead) -> Option<String> {
     let table = record.analysis("composition")?.table("composition")?;
     let of_term = |term: &str| {
         let of_term = table.filter("term", term);
-        let columns = ["earlier_layer", "earlier_head", "layer", "head", "score"];
+        let columns = ["earlier_layer", "earlier_head", "layer", "head", "ratio", "score"];
         let rows = numbers(&of_term, columns).ok()?;
         let of_pair =
-            |row: &&[f64; 5]| row[0] == below.layer && row[1] == below.head && is(head, row[2], row[3]);
-        rows.iter().rfind(of_pair).map(|row| row[4])
+            |row: &&[f64; 6]| row[0] == below.layer && row[1] == below.head && is(head, row[2], row[3]);
+        rows.iter().rfind(of_pair).map(|row| [row[4], row[4] - row[5]])
     };
-    let [q, k, v] = [of_term("Q")?, of_term("K")?, of_term("V")?].map(|score| decimal(score, 3));
+    let [queries, keys, values] = [of_term("Q")?, of_term("K")?, of_term("V")?];
+    let said =
+        |[ratio, random]: [f64; 2]| format!("{} ({} by chance)", decimal(ratio, 3), decimal(random, 3));
     Some(format!(
-        " K-composition, how much the induction head reads its keys from it, is {k} above random matrices' (queries \
-         {q}, values {v})."
+        " The induction head's composition with it (Elhage et al. 2021), where random matrices of these shapes say what \
+         chance is: keys {}, queries {}, values {}.",
+        said(keys),
+        said(queries),
+        said(values),
     ))
 }
 

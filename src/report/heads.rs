@@ -5,7 +5,7 @@ use crate::figures::heads::{Head, last, name};
 use crate::figures::prefix_matching::on_passages;
 use crate::figures::tables::{grouped, last_step, numbers};
 use crate::figures::text::decimal;
-use crate::record::{Analysis, Record, Table, Verdict};
+use crate::record::{Analysis, Cell, Record, Table, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// No more rows than a reader goes through.
@@ -75,7 +75,9 @@ fn measures(record: &Record) -> Vec<Measure> {
     let judged = record.verdict.as_ref().map(|v| &v.heads);
     let measure = |(column, heading, analysis): &(&str, &str, Option<&Analysis>)| {
         let mut values = analysis.map(probed).unwrap_or_default();
-        values.extend(judged.map(|table| judged_values(table, column)).unwrap_or_default());
+        values.extend(
+            judged.map(|table| judged_values(table, column, bar(record, column))).unwrap_or_default(),
+        );
         Measure { heading: heading.to_string(), values }
     };
     let mut measures: Vec<Measure> = known.iter().map(measure).collect();
@@ -85,19 +87,32 @@ fn measures(record: &Record) -> Vec<Measure> {
         let placed = ["layer", "head", "step", "tokens"].contains(&column.name.as_str())
             || known.iter().any(|k| k.0 == column.name);
         if !placed {
-            let values = judged_values(table, &column.name);
+            let values = judged_values(table, &column.name, None);
             measures.push(Measure { heading: heading(&column.name, &column.unit), values });
         }
     }
     measures
 }
 
-fn judged_values(table: &Table, column: &str) -> BTreeMap<Head, (String, f64)> {
+/// The least value of a column that counts.
+fn bar(record: &Record, column: &str) -> Option<f64> {
+    let measure = if column == "prefix_matching_passages" { "prefix_matching" } else { column };
+    let criteria = record.verdict.iter().flat_map(|verdict| &verdict.criteria);
+    criteria
+        .filter(|criterion| criterion.measure == measure && measure != "copying")
+        .map(|c| c.threshold)
+        .next()
+}
+
+/// A column of the verdict's table; what only rounding would lift to its threshold is told more exactly.
+fn judged_values(table: &Table, column: &str, bar: Option<f64>) -> BTreeMap<Head, (String, f64)> {
+    let below = |x: f64| bar.is_some_and(|bar| x < bar && decimal(x, 2) == decimal(bar, 2));
+    let said = |value: &Cell, x: f64| if below(x) { decimal(x, 4) } else { cell(value) };
     let heads = table.numbers("layer").into_iter().zip(table.numbers("head"));
     let values = heads.zip(table.column(column)).filter_map(|((layer, head), value)| {
         let there = layer.is_finite() && head.is_finite() && cell(value) != "–";
         let number = value.number().unwrap_or(f64::MIN);
-        there.then(|| ([layer as i64, head as i64], (cell(value), number)))
+        there.then(|| ([layer as i64, head as i64], (said(value, number), number)))
     });
     values.collect()
 }
@@ -117,6 +132,8 @@ fn best_offset(record: &Record) -> Measure {
         let profiles = grouped(rows.map(|[_, layer, head, offset, score]| ([layer, head], (offset, score))));
         let best = profiles.into_iter().filter_map(|(head, points)| {
             let (offset, score) = points.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+            // A head that looks nowhere near has none.
+            (score >= 0.005).then_some(())?;
             Some((head, (format!("{offset} ({})", decimal(score, 2)), score)))
         });
         Some(best.collect())

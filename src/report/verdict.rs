@@ -118,16 +118,11 @@ fn formed(head: &InductionHead, verdict: &Verdict) -> String {
     let passages = head
         .prefix_matching_passages
         .map_or(String::new(), |share| format!(", and {} on repeated passages of text", decimal(share, 2)));
-    let since = match (head.formed_at_step, head.formed_at_tokens) {
-        (Some(step), Some(tokens)) => format!(
-            " Its prefix matching stays above the threshold from step {step} on ({} tokens).",
-            count(tokens as f64)
-        ),
-        (Some(step), None) => {
-            format!(" Its prefix matching stays above the threshold from step {step} on.")
-        }
-        _ => String::new(),
-    };
+    let on_which = if passages.is_empty() { "" } else { ", on random tokens or on passages," };
+    let tokens = head.formed_at_tokens.map_or(String::new(), |n| format!(" ({} tokens)", count(n as f64)));
+    let since = head.formed_at_step.map_or(String::new(), |step| {
+        format!(" Its prefix matching{on_which} stays above the threshold from step {step} on{tokens}.")
+    });
     let copying = head.copying.map_or(String::new(), |score| {
         let chance =
             head.copying_chance.map_or(String::new(), |chance| format!("; {} is chance", decimal(chance, 2)));
