@@ -47,7 +47,8 @@ fn plan_of(spec: Spec, text: &str) -> (Plan, String) {
     (plan, with_origins)
 }
 
-/// A folder in which a tokenizer is to be found, one in a cache as Hugging Face's, and token ids.
+/// A folder in which a tokenizer is to be found, one in a cache as Hugging Face's,
+/// a dataset there, and token ids.
 fn workbench() -> TempDir {
     let folder = TempDir::new().unwrap();
     let bytes = Tokenizer::from_keys(&Chosen { kind: "bytes".into(), config: toml::Table::new() }).unwrap();
@@ -58,6 +59,13 @@ fn workbench() -> TempDir {
     }
     std::fs::write(cached.join("refs/main"), "abc").unwrap();
     std::fs::write(cached.join("snapshots/abc/tokenizer.json"), bytes.json()).unwrap();
+    let dataset = folder.path().join("hub/datasets--Skylion007--openwebtext");
+    for inner in ["refs", "snapshots/abc/plain_text"] {
+        std::fs::create_dir_all(dataset.join(inner)).unwrap();
+    }
+    std::fs::write(dataset.join("refs/main"), "abc").unwrap();
+    std::fs::write(dataset.join("snapshots/abc/plain_text/train.parquet"), b"PAR1\x15\x04 and so on")
+        .unwrap();
     let ids: Vec<u8> = (0..400u16).flat_map(|i| (i % 40).to_le_bytes()).collect();
     std::fs::write(folder.path().join("train.bin"), ids).unwrap();
     folder

@@ -89,7 +89,9 @@ fn check_one(path: &Path, sets: &[String]) -> Result<Checked> {
     }
     let Planned { plan, mut findings } = resolve(spec, path);
     // Whether a text fits is known only to the tokenizer, which a dataset may have to teach first.
-    if let Some(plan) = plan.filter(|plan| plan.analyses.iter().any(|a| a.config.contains_key("text"))) {
+    if let Some(plan) = plan.filter(|plan| {
+        plan.analyses.iter().any(|a| a.config.contains_key("text")) && findings.not_here.is_empty()
+    }) {
         let mut preparing = progress::Preparing::new(false);
         let opened = dataset::open_tokenizer(&plan, &cache_folder(), &mut |event| preparing.show(event));
         preparing.finish();

@@ -117,7 +117,8 @@ fn flops(comes_to: &Consequences) -> String {
 
 fn read(plan: &Plan, comes_to: &Consequences) -> String {
     let kind = &plan.dataset.kind;
-    let path = plan.dataset.config.get("path").and_then(|path| path.as_str());
+    let written = |key: &str| plan.dataset.config.get(key).and_then(|value| value.as_str());
+    let path = written("path").or_else(|| written("repo"));
     let place = path.map_or(String::new(), |path| format!(" in {path}"));
     let Some(survey) = comes_to.dataset else {
         return match comes_to.here {

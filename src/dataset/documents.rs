@@ -67,6 +67,11 @@ pub trait Documents: Sync {
         1.0
     }
 
+    /// What they are, of which version, where they have a name apart from the path in the spec.
+    fn named(&self) -> Option<String> {
+        None
+    }
+
     /// What to say if nothing could be read.
     fn nothing(&self) -> String;
 }

@@ -7,6 +7,7 @@ mod count;
 mod documents;
 mod formats;
 mod groups;
+mod hub;
 mod ids;
 mod markov;
 mod mixture;
@@ -46,6 +47,7 @@ use windows::Windows;
 /// The kinds of dataset.
 pub const KINDS: &[&DatasetKind] = &[
     &text::KIND,
+    &hub::KIND,
     &tokens::KIND,
     &stories::KIND,
     &repeated_random::KIND,
@@ -68,6 +70,8 @@ pub struct DatasetKind {
 pub enum Source {
     /// Documents of text, tokenised into a store; given the plan's seed.
     Documents(OpenDocuments),
+    /// The same, brought from elsewhere first.
+    Fetched(Fetch, OpenDocuments),
     /// Token ids on disk, as they are.
     Tokens(Tokens),
     /// Sequences made on the spot.
@@ -103,6 +107,9 @@ pub struct Stored {
 
 /// Opens the documents of a dataset, given its table and the plan's seed.
 pub type OpenDocuments = fn(&Chosen, u64, &mut dyn FnMut(Event)) -> Result<Box<dyn Documents>>;
+
+/// Brings to this machine what a dataset reads, given its table; does nothing where all of it is here.
+pub type Fetch = fn(&Chosen, &mut dyn FnMut(Event)) -> Result<()>;
 
 /// The datasets that one is made of.
 pub type ReadParts = fn(&Chosen) -> Result<Vec<(f64, Chosen)>>;
@@ -154,6 +161,7 @@ impl Dataset {
     /// If nothing can be read, or it is less than two sequences.
     pub fn open(plan: &Plan, cache: &Path, events: &mut dyn FnMut(Event)) -> Result<Dataset> {
         let plan = plan.clone();
+        Opened::fetch(&plan.dataset, events)?;
         let opened = Opened::new(&plan, &plan.dataset, events)?;
         let tokenizer = opened.tokenizer(&plan, cache, events)?;
         let (supply, summary) = opened.supply(&plan, &plan.dataset, &tokenizer, cache, events)?;

@@ -30,7 +30,9 @@ impl Opened {
     /// If the documents cannot be listed.
     pub fn new(plan: &Plan, chosen: &Chosen, events: &mut dyn FnMut(Event)) -> Result<Opened> {
         Ok(match &kind(chosen)?.source {
-            Source::Documents(open) => Opened::Documents(open(chosen, plan.seed, events)?),
+            Source::Documents(open) | Source::Fetched(_, open) => {
+                Opened::Documents(open(chosen, plan.seed, events)?)
+            }
             Source::Tokens(tokens) => Opened::Tokens(tokens),
             Source::Sequences(open) => Opened::Sequences(*open),
             Source::Parts(parts) => {
@@ -42,6 +44,20 @@ impl Opened {
                 Opened::Parts(opened)
             }
         })
+    }
+
+    /// Brings what a dataset is made of to this machine, where it can.
+    ///
+    /// # Errors
+    /// If it could not all be brought.
+    pub fn fetch(chosen: &Chosen, events: &mut dyn FnMut(Event)) -> Result<()> {
+        match &kind(chosen)?.source {
+            Source::Fetched(fetch, _) => fetch(chosen, events),
+            Source::Parts(parts) => {
+                parts(chosen)?.iter().try_for_each(|(_, part)| Opened::fetch(part, events))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Every source of text, with its share of the sequences.
@@ -146,6 +162,7 @@ impl Opened {
                 let Store { path, facts, windows } =
                     Store::open(&*documents, tokenizer, window, cache, events)?;
                 let Facts { summary, frequencies, .. } = facts;
+                let summary = Summary { path: documents.named(), ..summary };
                 stored(chosen, Stored { windows, store: Some(path), summary, frequencies })
             }
             Opened::Tokens(tokens) => {
@@ -180,7 +197,8 @@ impl Opened {
 
 /// Windows of what is on disk, with the place where it was found.
 fn stored(chosen: &Chosen, stored: Stored) -> (Supply, Summary) {
-    let path = chosen.config.get("path").and_then(|p| p.as_str()).map(str::to_string);
+    let written = || chosen.config.get("path").and_then(|p| p.as_str()).map(str::to_string);
+    let path = stored.summary.path.clone().or_else(written);
     let summary = Summary { kind: chosen.kind.clone(), path, ..stored.summary.clone() };
     (Supply::Stored(Box::new(stored)), summary)
 }

@@ -8,7 +8,6 @@
 use super::environment;
 use std::fs;
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
 
 /// What a repository is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,27 +82,12 @@ impl Repository {
         if path.is_file() { Ok(path) } else { Err(format!("there is no file {}", path.display())) }
     }
 
-    /// The path below the snapshot of every file in it, in the order of their names: what there is of a
-    /// dataset.
+    /// Where the cache has the files of the revision; the folder's name is the commit.
     ///
     /// # Errors
-    /// As [`Self::cached`].
-    pub fn listed(&self, cache: &Path) -> Result<(PathBuf, Vec<PathBuf>), String> {
-        let snapshot = self.snapshot(cache)?;
-        let walk = WalkDir::new(&snapshot).follow_links(true).sort_by_file_name();
-        let files = walk.into_iter().flatten().filter(|entry| entry.file_type().is_file());
-        let below =
-            |entry: walkdir::DirEntry| entry.path().strip_prefix(&snapshot).ok().map(Path::to_path_buf);
-        let files = files.filter_map(below).collect();
-        Ok((snapshot, files))
-    }
-
-    fn snapshot(&self, cache: &Path) -> Result<PathBuf, String> {
-        let kind = match self.of {
-            Of::Model => "models",
-            Of::Dataset => "datasets",
-        };
-        let folder = cache.join(format!("{kind}--{}", self.name.replace('/', "--")));
+    /// In words: what was looked for and where.
+    pub fn snapshot(&self, cache: &Path) -> Result<PathBuf, String> {
+        let folder = self.folder(cache);
         if !folder.is_dir() {
             return Err(format!("there is no folder {}", folder.display()));
         }
@@ -122,12 +106,36 @@ impl Repository {
         }
     }
 
-    /// What brings a file into the cache.
-    pub fn command(&self, file: &str) -> String {
+    fn folder(&self, cache: &Path) -> PathBuf {
+        let kind = match self.of {
+            Of::Model => "models",
+            Of::Dataset => "datasets",
+        };
+        cache.join(format!("{kind}--{}", self.name.replace('/', "--")))
+    }
+
+    /// What brings files into the cache: some by name, or those of some patterns, or all.
+    pub fn command(&self, files: &[&str], patterns: &[String]) -> String {
         let Repository { name, revision, .. } = self;
+        let files: String = files.iter().map(|file| format!(" {file}")).collect();
+        let patterns: String = patterns.iter().map(|pattern| format!(" --include \"{pattern}\"")).collect();
         let revision = if revision == "main" { String::new() } else { format!(" --revision {revision}") };
         let of = if self.of == Of::Dataset { " --repo-type dataset" } else { "" };
-        format!("hf download {name} {file}{revision}{of}")
+        format!("hf download {name}{files}{revision}{of}{patterns}")
+    }
+
+    /// Brings every file that is wanted into the cache, where it is not there yet; does nothing without the
+    /// feature `hub`, or where `$HF_HUB_OFFLINE` is set. A revision that the cache knows stays the commit that
+    /// it was. `progress` is told of each file how much of its bytes is here.
+    ///
+    /// Where the Hub cannot be asked and the cache knows the revision, that is returned in words, and what is
+    /// there is all there is.
+    ///
+    /// # Errors
+    /// In words, if something is missing and cannot be downloaded.
+    #[cfg(not(feature = "hub"))]
+    pub fn fetch(&self, _: &Path, _: &Wanted<'_>, _: &mut Progress<'_>) -> Result<Option<String>, String> {
+        Ok(None)
     }
 
     #[cfg(not(feature = "hub"))]
@@ -137,25 +145,128 @@ impl Repository {
 
     #[cfg(feature = "hub")]
     fn download(&self, cache: &Path, file: &str, missing: String) -> Result<PathBuf, String> {
-        use hf_hub::api::sync::ApiBuilder;
-        if environment("HF_HUB_OFFLINE")
-            .is_some_and(|set| !["0", "false", "no", "off"].contains(&set.as_str()))
-        {
+        if !downloads() {
             return Err(format!("{missing}, and $HF_HUB_OFFLINE forbids to download it"));
         }
-        let of = match self.of {
-            Of::Model => hf_hub::RepoType::Model,
-            Of::Dataset => hf_hub::RepoType::Dataset,
-        };
-        let repository = hf_hub::Repo::with_revision(self.name.clone(), of, self.revision.clone());
-        let builder = ApiBuilder::from_env().with_cache_dir(cache.to_path_buf()).with_progress(false);
-        let downloaded = builder.build().and_then(|hub| hub.repo(repository).download(file));
+        let downloaded = self.remote(cache, &self.revision).and_then(|remote| remote.download(file));
         downloaded.map_err(|error| format!("{missing}, and it cannot be downloaded: {error}"))
     }
 }
 
-/// Whether this build downloads what the cache lacks.
-pub const DOWNLOADS: bool = cfg!(feature = "hub");
+/// Whether a file of a repository, given its path there, is wanted.
+pub type Wanted<'a> = dyn Fn(&Path) -> bool + 'a;
+
+/// Is told how many bytes of how many are here.
+pub type Progress<'a> = dyn FnMut(u64, u64) + 'a;
+
+/// Whether this program downloads what the cache lacks: built with the feature `hub`, and not forbidden to.
+pub fn downloads() -> bool {
+    let forbidden =
+        environment("HF_HUB_OFFLINE").is_some_and(|set| !["0", "false", "no", "off"].contains(&set.as_str()));
+    cfg!(feature = "hub") && !forbidden
+}
+
+#[cfg(feature = "hub")]
+mod remote {
+    use super::{Of, Path, Progress, Repository, Wanted, downloads};
+    use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
+    use hf_hub::{Repo, RepoType, api};
+    use std::path::Component;
+
+    impl Repository {
+        /// The repository on the Hub (`$HF_ENDPOINT`), at a revision.
+        pub(super) fn remote(&self, cache: &Path, revision: &str) -> Result<ApiRepo, ApiError> {
+            let of = match self.of {
+                Of::Model => RepoType::Model,
+                Of::Dataset => RepoType::Dataset,
+            };
+            let repository = Repo::with_revision(self.name.clone(), of, revision.to_string());
+            let builder = ApiBuilder::from_env().with_cache_dir(cache.to_path_buf()).with_progress(false);
+            Ok(builder.build()?.repo(repository))
+        }
+
+        /// Of the feature `hub`: see the other one.
+        #[allow(missing_docs, clippy::missing_errors_doc)]
+        pub fn fetch(
+            &self,
+            cache: &Path,
+            wanted: &Wanted<'_>,
+            progress: &mut Progress<'_>,
+        ) -> Result<Option<String>, String> {
+            if !downloads() {
+                return Ok(None);
+            }
+            let name = &self.name;
+            let known = self.snapshot(cache).ok();
+            let commit = known.as_ref().and_then(|path| path.file_name()).map(|n| n.to_string_lossy());
+            let revision = commit.as_deref().unwrap_or(&self.revision);
+            let info = match self.remote(cache, revision).and_then(|remote| remote.info()) {
+                Ok(info) => info,
+                Err(error) if known.is_some() => {
+                    return Ok(Some(format!(
+                        "the Hub could not be asked whether all of {name} is here ({error}): reading what is"
+                    )));
+                }
+                Err(error) => return Err(format!("the Hub cannot be asked for {name}: {error}")),
+            };
+            if !is_commit(&info.sha) {
+                return Err(format!("the Hub says that {name} is at {:?}, which is no commit", info.sha));
+            }
+            let names = info.siblings.iter().map(|file| file.rfilename.as_str());
+            let names: Vec<&str> =
+                names.filter(|name| stays_below(name) && wanted(Path::new(name))).collect();
+            if names.is_empty() {
+                return Err(format!(
+                    "{name} at {revision} has no such file on the Hub, which knows {} of it",
+                    info.siblings.len()
+                ));
+            }
+            let snapshot = self.folder(cache).join("snapshots").join(&info.sha);
+            let at_commit = self.remote(cache, &info.sha).map_err(|error| error.to_string())?;
+            for file in names.into_iter().filter(|name| !snapshot.join(name).is_file()) {
+                let told = Told { progress: &mut *progress, done: 0, total: 0 };
+                let downloaded = at_commit.download_with_progress(file, told);
+                downloaded.map_err(|error| format!("{file} of {name} cannot be downloaded: {error}"))?;
+            }
+            // Last: what was interrupted is not taken for the whole.
+            if known.is_none() && self.revision != info.sha {
+                let reference = self.folder(cache).join("refs").join(&self.revision);
+                crate::files::write(&reference, info.sha.as_bytes())
+                    .map_err(|error| format!("cannot write {}: {error}", reference.display()))?;
+            }
+            Ok(None)
+        }
+    }
+
+    fn is_commit(sha: &str) -> bool {
+        !sha.is_empty() && sha.chars().all(|c| c.is_ascii_alphanumeric())
+    }
+
+    /// Whether a name that the Hub gave leads to a file below its folder.
+    pub(super) fn stays_below(name: &str) -> bool {
+        let plain = |part| matches!(part, Component::Normal(_));
+        !name.is_empty() && !name.contains(['\\', '\0', ':']) && Path::new(name).components().all(plain)
+    }
+
+    struct Told<'a, 'p> {
+        progress: &'a mut Progress<'p>,
+        done: u64,
+        total: u64,
+    }
+
+    impl api::Progress for Told<'_, '_> {
+        fn init(&mut self, size: usize, _: &str) {
+            (self.done, self.total) = (0, size as u64);
+        }
+
+        fn update(&mut self, size: usize) {
+            self.done += size as u64;
+            (self.progress)(self.done, self.total);
+        }
+
+        fn finish(&mut self) {}
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -235,22 +346,27 @@ mod tests {
     }
 
     #[test]
-    fn the_files_of_a_dataset_are_listed_in_order() {
-        let cache = tempfile::tempdir().unwrap();
-        let snapshot = "datasets--Skylion007--openwebtext/snapshots/f3";
-        write(
-            cache.path(),
-            &[
-                ("datasets--Skylion007--openwebtext/refs/main", "f3"),
-                (&format!("{snapshot}/plain_text/train-00001.parquet"), ""),
-                (&format!("{snapshot}/plain_text/train-00000.parquet"), ""),
-                (&format!("{snapshot}/README.md"), ""),
-            ],
+    fn the_commands_are_those_of_hugging_face() {
+        let dataset = Repository::new(Of::Dataset, "owner/name", "v2").unwrap();
+        let patterns = ["plain_text/*".to_string(), "b".to_string()];
+        assert_eq!(
+            dataset.command(&[], &patterns),
+            "hf download owner/name --revision v2 --repo-type dataset --include \"plain_text/*\" --include \"b\""
         );
-        let dataset = Repository::new(Of::Dataset, "Skylion007/openwebtext", "main").unwrap();
-        let (folder, files) = dataset.listed(cache.path()).unwrap();
-        assert_eq!(folder, cache.path().join(snapshot));
-        let names: Vec<_> = files.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-        assert_eq!(names, ["README.md", "plain_text/train-00000.parquet", "plain_text/train-00001.parquet"]);
+        assert_eq!(
+            model("gpt2", "main").command(&["tokenizer.json"], &[]),
+            "hf download gpt2 tokenizer.json"
+        );
+    }
+
+    #[cfg(feature = "hub")]
+    #[test]
+    fn names_that_the_hub_gives_stay_below() {
+        for name in ["a.txt", "plain_text/train-00000.parquet", ".gitattributes", "a..b"] {
+            assert!(remote::stays_below(name), "{name}");
+        }
+        for name in ["", "../a", "/etc/passwd", "a/../../b", "a\\..\\b", "c:x", "./../x"] {
+            assert!(!remote::stays_below(name), "{name}");
+        }
     }
 }

@@ -118,6 +118,14 @@ impl Findings {
         }
     }
 
+    /// Reports that what the value at a path names is not on this machine, and is brought when it is needed.
+    pub fn not_yet(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.not_here(path, message, help);
+        if let Some(last) = self.diagnostics.last_mut() {
+            last.severity = Severity::Warning;
+        }
+    }
+
     /// Reports that a key is missing.
     pub fn missing(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let span = self.places.nearest(path);
@@ -238,6 +246,12 @@ impl Checking<'_> {
     pub fn not_here(&mut self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         let path = self.key(key);
         self.findings.not_here(&path, message, help);
+    }
+
+    /// Reports that what one of the table's values names is not on this machine, and is brought when it is needed.
+    pub fn not_yet(&mut self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        let path = self.key(key);
+        self.findings.not_yet(&path, message, help);
     }
 
     /// Reports a mistake between one of the table's values and another (a whole dotted path).

@@ -69,8 +69,8 @@ fn check(cx: &mut Checking<'_>) {
         Ok(path) => file::check_file(cx, "repo", &path),
         Err(why) => {
             let message = format!("the Hugging Face cache does not have this tokenizer: {why}");
-            let command = repository.command(FILE);
-            let help = match hub::DOWNLOADS {
+            let command = repository.command(&[FILE], &[]);
+            let help = match cfg!(feature = "hub") {
                 true => format!("`{command}` brings it there, on a machine that can reach the Hub"),
                 false => format!("`{command}` brings it there; so does a build with `--features hub`"),
             };

@@ -1,11 +1,10 @@
 //! The files below a folder, in reading order.
 
-use super::Config;
+use super::Settings;
 use crate::dataset::Event;
 use crate::dataset::documents::{Documents, Skipped, Take};
 use crate::dataset::formats::{self, Name, Options, Reading};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::plan::Chosen;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::cell::Cell;
@@ -15,10 +14,21 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 use walkdir::{DirEntry, WalkDir};
 
+/// Which files are read.
+#[derive(Debug)]
+pub struct Listing {
+    /// A file, or a folder.
+    pub root: PathBuf,
+    /// Patterns of the files below it; none: those with a known ending.
+    pub include: Vec<String>,
+    /// What is there, of which version, if that has a name of its own.
+    pub named: Option<String>,
+}
+
 #[derive(Debug)]
 struct Files {
-    config: Config,
-    root: PathBuf,
+    settings: Settings,
+    listing: Listing,
     /// In reading order.
     files: Vec<Listed>,
     identity: blake3::Hash,
@@ -33,54 +43,58 @@ struct Listed {
     plain: bool,
 }
 
-/// Lists the files.
-pub fn open(chosen: &Chosen, _: u64, events: &mut dyn FnMut(Event)) -> Result<Box<dyn Documents>> {
-    let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
-    let unset = |variable| Error::message(format!("the variable `{variable}` is not set"));
-    let root = files::expand(&config.path).map_err(unset)?;
-    let wanted = wanted(&config.include)?;
-    let (mut found, mut passed_over) = (Vec::new(), 0);
-    for entry in WalkDir::new(&root).follow_links(true).sort_by_file_name() {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                events(Event::Warning(format!("passed over: {error}")));
+impl Listing {
+    /// Lists the files, to be read as the dataset's keys say.
+    ///
+    /// # Errors
+    /// If a key or a pattern is not one.
+    pub fn open(self, chosen: &Chosen, events: &mut dyn FnMut(Event)) -> Result<Box<dyn Documents>> {
+        let settings: Settings = chosen.config().map_err(|e| Error::message(e.to_string()))?;
+        let (root, wanted) = (&self.root, wanted(&self.include)?);
+        let (mut found, mut passed_over) = (Vec::new(), 0);
+        for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    events(Event::Warning(format!("passed over: {error}")));
+                    passed_over += 1;
+                    continue;
+                }
+            };
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            if !is_to_be_read(&entry, root, &wanted) {
                 passed_over += 1;
                 continue;
             }
-        };
-        if !entry.file_type().is_file() {
-            continue;
+            let relative = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_path_buf();
+            let Ok(metadata) = entry.metadata() else { continue };
+            let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+            let order = *blake3::hash(relative.to_string_lossy().as_bytes()).as_bytes();
+            found.push((order, entry.into_path(), metadata.len(), modified.map_or(0, |d| d.as_nanos())));
         }
-        if !is_to_be_read(&entry, &root, &wanted) {
-            passed_over += 1;
-            continue;
+        found.sort();
+        let mut hasher = blake3::Hasher::new();
+        let Settings { unwrap_lines, validation_fraction, max_bytes, max_skipped, field } = &settings;
+        let options = format!("{unwrap_lines}|{validation_fraction}|{max_bytes}|{max_skipped}|{field}");
+        hasher.update(options.as_bytes());
+        hasher.update(self.named.as_deref().unwrap_or_default().as_bytes());
+        let (mut files, mut bytes) = (Vec::new(), 0);
+        for (_, path, size, modified) in found {
+            if bytes >= *max_bytes {
+                break;
+            }
+            let plain = formats::is_plain(&path.to_string_lossy());
+            // How much text there is in an archive shows when it is read.
+            bytes += if plain { size } else { 0 };
+            hasher.update(path.to_string_lossy().as_bytes());
+            hasher.update(&size.to_le_bytes());
+            hasher.update(&modified.to_le_bytes());
+            files.push(Listed { path, size, plain });
         }
-        let relative = entry.path().strip_prefix(&root).unwrap_or(entry.path()).to_path_buf();
-        let Ok(metadata) = entry.metadata() else { continue };
-        let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-        let order = *blake3::hash(relative.to_string_lossy().as_bytes()).as_bytes();
-        found.push((order, entry.into_path(), metadata.len(), modified.map_or(0, |d| d.as_nanos())));
+        Ok(Box::new(Files { settings, listing: self, files, identity: hasher.finalize(), passed_over }))
     }
-    found.sort();
-    let mut hasher = blake3::Hasher::new();
-    let Config { unwrap_lines, validation_fraction, max_bytes, max_skipped, field, .. } = &config;
-    let options = format!("{unwrap_lines}|{validation_fraction}|{max_bytes}|{max_skipped}|{field}");
-    hasher.update(options.as_bytes());
-    let (mut files, mut bytes) = (Vec::new(), 0);
-    for (_, path, size, modified) in found {
-        if bytes >= config.max_bytes {
-            break;
-        }
-        let plain = formats::is_plain(&path.to_string_lossy());
-        // How much text there is in an archive shows when it is read.
-        bytes += if plain { size } else { 0 };
-        hasher.update(path.to_string_lossy().as_bytes());
-        hasher.update(&size.to_le_bytes());
-        hasher.update(&modified.to_le_bytes());
-        files.push(Listed { path, size, plain });
-    }
-    Ok(Box::new(Files { config, root, files, identity: hasher.finalize(), passed_over }))
 }
 
 /// A file that is named outright is read whatever its ending.
@@ -90,6 +104,9 @@ pub fn is_to_be_read(entry: &DirEntry, root: &Path, wanted: &impl Fn(&Path) -> b
 }
 
 /// Whether a path below the root is to be read.
+///
+/// # Errors
+/// If a pattern is none.
 pub fn wanted(include: &[String]) -> Result<impl Fn(&Path) -> bool + use<>> {
     let bad = |e: globset::Error| Error::message(e.to_string());
     let mut builder = GlobSetBuilder::new();
@@ -121,7 +138,7 @@ impl Documents for Files {
     }
 
     fn budget(&self) -> u64 {
-        self.config.max_bytes
+        self.settings.max_bytes
     }
 
     fn read(&self, file: usize, left: u64, consumed: &Cell<u64>, take: &mut Take<'_>) -> u64 {
@@ -135,8 +152,8 @@ impl Documents for Files {
             }
         };
         let name = Name { ending: shown.clone(), shown };
-        let transform = self.config.unwrap_lines.then_some(unwrapped as fn(&str) -> String);
-        let options = Options { field: &self.config.field, transform };
+        let transform = self.settings.unwrap_lines.then_some(unwrapped as fn(&str) -> String);
+        let options = Options { field: &self.settings.field, transform };
         let mut reading = Reading::new(options, left, consumed, take);
         // What decodes is written by others, and is given what strangers made.
         let read = catch_unwind(AssertUnwindSafe(|| reading.file(&name, &opened)));
@@ -148,19 +165,23 @@ impl Documents for Files {
     }
 
     fn validation_fraction(&self) -> f64 {
-        self.config.validation_fraction
+        self.settings.validation_fraction
     }
 
     fn max_skipped(&self) -> f64 {
-        self.config.max_skipped
+        self.settings.max_skipped
+    }
+
+    fn named(&self) -> Option<String> {
+        self.listing.named.clone()
     }
 
     fn nothing(&self) -> String {
-        let looked = match self.config.include.as_slice() {
+        let looked = match self.listing.include.as_slice() {
             [] => "files with a known ending of prose or source code, or archives of them".to_string(),
             patterns => format!("files that match {}", patterns.join(", ")),
         };
-        let (root, passed) = (self.root.display(), self.passed_over);
+        let (root, passed) = (self.listing.root.display(), self.passed_over);
         format!("there is no text in {root}: looked for {looked}; {passed} other files were passed over")
     }
 }

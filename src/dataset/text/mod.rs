@@ -2,16 +2,21 @@
 
 mod files;
 
+use super::documents::Documents;
 use super::formats::{HEAD, begins, is_plain};
-use super::{DatasetKind, Source};
+use super::{DatasetKind, Event, Source};
+use crate::error::{Error, Result};
 use crate::files::expand;
+use crate::plan::Chosen;
 use crate::spec::{Checking, Default, Key, Kind, Range, Trait, Type, nearest_file};
-use files::{is_to_be_read, wanted};
+use files::is_to_be_read;
 use globset::Glob;
 use serde::Deserialize;
 use std::io::Read;
 use std::path::Path;
 use walkdir::WalkDir;
+
+pub use files::{Listing, wanted};
 
 /// The registry's entry.
 pub const KIND: DatasetKind = DatasetKind {
@@ -37,36 +42,48 @@ pub const KIND: DatasetKind = DatasetKind {
                 default: Default::Value("[]"),
                 doc: "patterns of the files to read; none: prose and source code, by ending",
             },
-            Key {
-                name: "max_bytes",
-                ty: Type::Integer(1, i64::MAX),
-                default: Default::Value("64_000_000"),
-                doc: "read no further: bytes of plain files, and of the texts in all others",
-            },
-            Key {
-                name: "field",
-                ty: Type::Text,
-                default: Default::Value("\"text\""),
-                doc: "the field, or column, that holds the text where a document has several",
-            },
-            Key {
-                name: "max_skipped",
-                ty: Type::Number(Range::SHARE),
-                default: Default::Value("0.05"),
-                doc: "share of the documents that may be broken, each named and skipped; one always may",
-            },
-            Key {
-                name: "unwrap_lines",
-                ty: Type::Flag,
-                default: Default::Value("false"),
-                doc: "join the hard-wrapped lines of prose",
-            },
+            MAX_BYTES,
+            FIELD,
+            MAX_SKIPPED,
+            UNWRAP_LINES,
             VALIDATION_FRACTION,
         ],
         traits: &[Trait::ReadsText, Trait::HasPassages],
         check,
     },
-    source: Source::Documents(files::open),
+    source: Source::Documents(open),
+};
+
+/// Shared by the datasets of files.
+pub const MAX_BYTES: Key = Key {
+    name: "max_bytes",
+    ty: Type::Integer(1, i64::MAX),
+    default: Default::Value("64_000_000"),
+    doc: "read no further: bytes of plain files, and of the texts in all others",
+};
+
+/// Shared by the datasets of files.
+pub const FIELD: Key = Key {
+    name: "field",
+    ty: Type::Text,
+    default: Default::Value("\"text\""),
+    doc: "the field, or column, that holds the text where a document has several",
+};
+
+/// Shared by the datasets of files.
+pub const MAX_SKIPPED: Key = Key {
+    name: "max_skipped",
+    ty: Type::Number(Range::SHARE),
+    default: Default::Value("0.05"),
+    doc: "share of the documents that may be broken, each named and skipped; one always may",
+};
+
+/// Shared by the datasets of files.
+pub const UNWRAP_LINES: Key = Key {
+    name: "unwrap_lines",
+    ty: Type::Flag,
+    default: Default::Value("false"),
+    doc: "join the hard-wrapped lines of prose",
 };
 
 /// Shared by the datasets of text.
@@ -77,10 +94,9 @@ pub const VALIDATION_FRACTION: Key = Key {
     doc: "share of the documents that is held out, by a digest of their text",
 };
 
+/// How files become documents: the keys that all datasets of files have.
 #[derive(Debug, Deserialize)]
-struct Config {
-    path: String,
-    include: Vec<String>,
+pub struct Settings {
     max_bytes: u64,
     field: String,
     max_skipped: f64,
@@ -88,15 +104,21 @@ struct Config {
     validation_fraction: f64,
 }
 
+#[derive(Debug, Deserialize)]
+struct Config {
+    path: String,
+    include: Vec<String>,
+}
+
+fn open(chosen: &Chosen, _: u64, events: &mut dyn FnMut(Event)) -> Result<Box<dyn Documents>> {
+    let Config { path, include } = chosen.config().map_err(|e| Error::message(e.to_string()))?;
+    let unset = |variable| Error::message(format!("the variable `{variable}` is not set"));
+    let root = expand(&path).map_err(unset)?;
+    Listing { root, include, named: None }.open(chosen, events)
+}
+
 fn check(cx: &mut Checking<'_>) {
-    let patterns: Option<Vec<String>> =
-        cx.config.get("include").and_then(|list| list.clone().try_into().ok());
-    for (i, pattern) in patterns.iter().flatten().enumerate() {
-        if let Err(error) = Glob::new(pattern) {
-            let message = format!("{pattern:?} is not a pattern: {}", error.kind());
-            cx.error(&format!("include.{i}"), message, "for example \"**/*.rs\"");
-        }
-    }
+    let patterns = patterns(cx, "include");
     let Some(written) = cx.text("path").map(str::to_string) else { return };
     match expand(&written) {
         Err(variable) => {
@@ -111,13 +133,31 @@ fn check(cx: &mut Checking<'_>) {
             };
             cx.not_here("path", format!("there is no file or folder {}", path.display()), help);
         }
-        Ok(path) => enough_text(cx, &path, patterns.as_deref()),
+        Ok(path) => enough_text(cx, &path, patterns.as_deref(), ("path", "include")),
     }
 }
 
+/// The patterns of a key; those that are none are reported.
+pub fn patterns(cx: &mut Checking<'_>, key: &str) -> Option<Vec<String>> {
+    let patterns: Option<Vec<String>> = cx.config.get(key).and_then(|list| list.clone().try_into().ok());
+    for (i, pattern) in patterns.iter().flatten().enumerate() {
+        if let Err(error) = Glob::new(pattern) {
+            let message = format!("{pattern:?} is not a pattern: {}", error.kind());
+            cx.error(&format!("{key}.{i}"), message, "for example \"**/*.rs\"");
+        }
+    }
+    patterns
+}
+
 /// Reports a path without text, or with less than a training and a held-out window: a token is at
-/// least a byte, and a start token stands before every file.
-fn enough_text(cx: &mut Checking<'_>, root: &Path, patterns: Option<&[String]>) {
+/// least a byte, and a start token stands before every file. The keys are those of the path and of the
+/// patterns.
+pub fn enough_text(
+    cx: &mut Checking<'_>,
+    root: &Path,
+    patterns: Option<&[String]>,
+    (at, by): (&'static str, &'static str),
+) {
     let Some(wanted) = patterns.and_then(|patterns| wanted(patterns).ok()) else { return };
     let tokens = cx.facts.n_ctx.map_or(0, |n_ctx| 2 * (n_ctx as u64 + 1));
     let (mut files, mut bytes) = (0, 0u64);
@@ -136,17 +176,19 @@ fn enough_text(cx: &mut Checking<'_>, root: &Path, patterns: Option<&[String]>) 
     if files == 0 {
         let message = format!("there is no text in {}", root.display());
         let (key, help) = match patterns {
-            _ if is_file => ("path", "the file is empty, binary, or not what its ending says"),
+            _ if is_file => (at, "the file is empty, binary, or not what its ending says".to_string()),
             Some([_, ..]) => {
-                ("include", "no file there, or only empty or binary ones, are of these patterns")
+                (by, "no file there, or only empty or binary ones, are of these patterns".to_string())
             }
-            _ => ("path", "files of prose and source code are known by their ending; `include` takes others"),
+            _ => {
+                (at, format!("files of prose and source code are known by their ending; `{by}` takes others"))
+            }
         };
         return cx.error(key, message, help);
     }
     let most = cx.integer("max_bytes").map_or(u64::MAX, |max| max as u64);
     if bytes.min(most).saturating_add(files) < tokens {
-        let key = if most < bytes { "max_bytes" } else { "path" };
+        let key = if most < bytes { "max_bytes" } else { at };
         let held = bytes.min(most);
         let message = format!("{held} bytes of text are less than a training and a held-out sequence");
         let help = format!("they take {tokens} tokens: read more text, or lower n_ctx");
