@@ -23,6 +23,8 @@ pub struct Skipped {
     pub why: String,
     /// Whether it should have been a document: what is only binary or empty was none.
     pub broken: bool,
+    /// Bytes of its file that could not be read because of it.
+    pub lost: u64,
 }
 
 /// A document, or what stood in its place.
@@ -38,6 +40,11 @@ pub type Take<'a> = dyn FnMut(Found) -> Flow + 'a;
 pub trait Documents: Sync {
     /// Names the documents without reading them: another digest means other documents.
     fn identity(&self) -> blake3::Hash;
+
+    /// Names where they come from and how they are read, whatever is there now; nothing if that never changes.
+    fn place(&self) -> Option<blake3::Hash> {
+        None
+    }
 
     /// How many files there are.
     fn files(&self) -> usize;
@@ -62,7 +69,7 @@ pub trait Documents: Sync {
     /// Share of the documents that is held out.
     fn validation_fraction(&self) -> f64;
 
-    /// Share of the documents that may be broken.
+    /// Share of the documents, and of the bytes of all files, that may be broken.
     fn max_skipped(&self) -> f64 {
         1.0
     }

@@ -42,14 +42,14 @@ mod batches {
             let (message, body) = match next(&mut input) {
                 Ok(Some(next)) => next,
                 Ok(None) => return Flow::Continue(()),
-                Err(error) => return reading.broken(name, error),
+                Err(error) => return reading.cut(name, error),
             };
             if body > BATCH {
                 let mib = body >> 20;
                 reading.broken(name, format!("a batch of {mib} MiB; {} is the most", BATCH >> 20))?;
                 match io::copy(&mut input.by_ref().take(body as u64), &mut io::sink()) {
                     Ok(_) => continue,
-                    Err(error) => return reading.broken(name, error),
+                    Err(error) => return reading.cut(name, error),
                 }
             }
             let decoded = whole(&mut input, message, body).and_then(|bytes| {
@@ -59,7 +59,7 @@ mod batches {
             match decoded {
                 Ok(Some(batch)) => texts(reading, name, &batch, &mut row)?,
                 Ok(None) => {}
-                Err(error) => return reading.broken(name, format!("rows from {row} on: {error}")),
+                Err(error) => return reading.cut(name, format!("rows from {row} on: {error}")),
             }
         }
     }

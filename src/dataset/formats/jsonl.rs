@@ -30,7 +30,7 @@ fn read(reading: &mut Reading<'_, '_>, name: &Name, input: Input<'_>) -> Flow {
             Ok(Line::End) => break,
             Ok(Line::Whole) => true,
             Ok(Line::TooLong) => false,
-            Err(error) => return reading.broken(name, error),
+            Err(error) => return reading.cut(name, error),
         };
         let row = Name { shown: format!("{}:{number}", name.shown), ..name.clone() };
         let text = line.strip_prefix(BOM).filter(|_| number == 1).unwrap_or(&line);

@@ -154,19 +154,29 @@ pub struct Reading<'a, 't> {
     /// How far into the file it is.
     pub consumed: &'a Cell<u64>,
     depth: usize,
+    cut: Option<Cut>,
     take: &'a mut Take<'t>,
+}
+
+/// The end of what can be read of something.
+struct Cut {
+    why: String,
+    /// How far into the file that is, in bytes.
+    at: u64,
 }
 
 impl<'a, 't> Reading<'a, 't> {
     /// Nothing read yet.
     pub fn new(options: Options<'a>, left: u64, consumed: &'a Cell<u64>, take: &'a mut Take<'t>) -> Self {
-        Reading { options, left, consumed, depth: 0, take }
+        Reading { options, left, consumed, depth: 0, cut: None, take }
     }
 
     /// Reads a file.
     pub fn file(&mut self, name: &Name, file: &File) -> Flow {
         let input = Box::new(Counted { file, consumed: self.consumed });
-        self.open(name, input, Some(file))
+        let flow = self.open(name, input, Some(file));
+        self.tell_cut(file.metadata().map_or(0, |file| file.len()))?;
+        flow
     }
 
     /// Reads something that lies in something else.
@@ -183,7 +193,7 @@ impl<'a, 't> Reading<'a, 't> {
     fn open(&mut self, name: &Name, mut input: Input<'_>, file: Option<&File>) -> Flow {
         let (head, error) = read_head(&mut input);
         match error {
-            Some(error) if head.is_empty() => return self.broken(name, error),
+            Some(error) if head.is_empty() => return self.cut(name, error),
             None if head.is_empty() => return self.passed_over(name, "empty"),
             _ => {}
         }
@@ -195,7 +205,7 @@ impl<'a, 't> Reading<'a, 't> {
             let is = of_beginning(&head).map_or(String::new(), |format| format!(": it is {}", format.name));
             return match std::ptr::eq(format, &text::FORMAT) {
                 true => self.passed_over(name, format!("binary{is}")),
-                false => self.broken(name, format!("not {}, as its name says{is}", format.name)),
+                false => self.cut(name, format!("not {}, as its name says{is}", format.name)),
             };
         }
         let input: Input<'_> = Box::new(Headed { head: io::Cursor::new(head), error, rest: input });
@@ -211,7 +221,7 @@ impl<'a, 't> Reading<'a, 't> {
                     let ending = if rest.ends_with(".json") { format!("{rest}l") } else { rest };
                     self.inside(&Name { shown: name.shown.clone(), ending }, inner)
                 }
-                Err(error) => self.broken(name, error),
+                Err(error) => self.cut(name, error),
             },
         }
     }
@@ -238,12 +248,27 @@ impl<'a, 't> Reading<'a, 't> {
 
     /// Tells of something that should have been a document.
     pub fn broken(&mut self, name: &Name, why: impl std::fmt::Display) -> Flow {
-        (self.take)(Err(Skipped { why: format!("{}: {why}", name.shown), broken: true }))
+        (self.take)(Err(Skipped { why: format!("{}: {why}", name.shown), broken: true, lost: 0 }))
+    }
+
+    /// Tells that nothing more of this can be read. How much is lost with it shows where reading goes on.
+    pub fn cut(&mut self, name: &Name, why: impl std::fmt::Display) -> Flow {
+        let why = format!("{}: {why}", name.shown);
+        self.cut.get_or_insert(Cut { why, at: self.consumed.get() });
+        Flow::Continue(())
+    }
+
+    /// Reading goes on so far into the file: everything since what was cut is lost.
+    pub fn tell_cut(&mut self, goes_on: u64) -> Flow {
+        let Some(Cut { why, at }) = self.cut.take() else { return Flow::Continue(()) };
+        let lost = goes_on.saturating_sub(at);
+        let why = if lost == 0 { why } else { format!("{why}; {lost} bytes from {at} on are not read") };
+        (self.take)(Err(Skipped { why, broken: true, lost }))
     }
 
     /// Tells of something that was never one.
     pub fn passed_over(&mut self, name: &Name, why: impl std::fmt::Display) -> Flow {
-        (self.take)(Err(Skipped { why: format!("{}: {why}", name.shown), broken: false }))
+        (self.take)(Err(Skipped { why: format!("{}: {why}", name.shown), broken: false, lost: 0 }))
     }
 }
 

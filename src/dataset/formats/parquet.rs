@@ -32,7 +32,7 @@ mod rows {
         let opened = file.try_clone().map_err(ParquetError::from).and_then(SerializedFileReader::new);
         let opened = match opened {
             Ok(opened) => opened,
-            Err(error) => return reading.broken(name, error),
+            Err(error) => return reading.cut(name, error),
         };
         let column = match column(&opened, reading.options.field) {
             Ok(column) => column,
@@ -51,9 +51,11 @@ mod rows {
                     texts(reading, name, values, optional, row)?;
                 }
                 Ok(_) => reading.broken(name, "its column is not of text")?,
-                Err(error) => reading.broken(name, format!("rows from {row} on: {error}"))?,
+                Err(error) => reading.cut(name, format!("rows from {row} on: {error}"))?,
             }
             row += rows;
+            // The next group is read all the same.
+            reading.tell_cut((size as f64 * row as f64 / all) as u64)?;
         }
         Flow::Continue(())
     }
@@ -88,7 +90,7 @@ mod rows {
             let rows = match column.read_records(ROWS, known, None, &mut values) {
                 Ok((0, _, _)) => return Flow::Continue(()),
                 Ok((rows, _, _)) => rows,
-                Err(error) => return reading.broken(name, format!("rows from {row} on: {error}")),
+                Err(error) => return reading.cut(name, format!("rows from {row} on: {error}")),
             };
             let mut values = values.iter();
             for i in 0..rows {

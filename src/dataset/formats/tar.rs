@@ -53,21 +53,21 @@ fn read(reading: &mut Reading<'_, '_>, name: &Name, mut input: Input<'_>) -> Flo
         match read_block(&mut input, &mut block) {
             Ok(true) if is_end(&block) => return Flow::Continue(()),
             Ok(true) if is_header(&block) => {}
-            Ok(true) => return reading.broken(name, "what should be a header is none"),
+            Ok(true) => return reading.cut(name, "what should be a header is none"),
             Ok(false) => return Flow::Continue(()),
-            Err(error) => return reading.broken(name, error),
+            Err(error) => return reading.cut(name, error),
         }
         let header = Header::from_byte_slice(&block);
         let kind = header.entry_type();
         let size = match (extended.size, header.entry_size()) {
             (Some(size), _) if !is_extension(kind) => size,
             (_, Ok(size)) => size,
-            (_, Err(error)) => return reading.broken(name, error),
+            (_, Err(error)) => return reading.cut(name, error),
         };
         let mut member = Member { input: &mut input, left: size, failed: false };
         if is_extension(kind) {
             if let Err(error) = extend(&mut extended, kind, &mut member) {
-                return reading.broken(name, error);
+                return reading.cut(name, error);
             }
         } else {
             let own = String::from_utf8_lossy(&header.path_bytes()).into_owned();
@@ -91,8 +91,9 @@ fn read(reading: &mut Reading<'_, '_>, name: &Name, mut input: Input<'_>) -> Flo
         if let Err(error) = io::copy(&mut member, &mut io::sink()).and_then(|_| {
             io::copy(&mut Member { input: &mut input, left: padding, failed: false }, &mut io::sink())
         }) {
-            return reading.broken(name, error);
+            return reading.cut(name, error);
         }
+        reading.tell_cut(reading.consumed.get())?;
     }
 }
 

@@ -62,7 +62,7 @@ pub fn decoded(mut bytes: Vec<u8>) -> Result<(String, bool), &'static str> {
 fn read(reading: &mut Reading<'_, '_>, name: &Name, mut input: Input<'_>) -> Flow {
     let mut bytes = Vec::new();
     if let Err(error) = fill(&mut input, &mut bytes, LONGEST + 1) {
-        return reading.broken(name, error);
+        return reading.cut(name, error);
     }
     if bytes.len() <= LONGEST {
         return reading.document(name, bytes);
@@ -94,7 +94,7 @@ fn read(reading: &mut Reading<'_, '_>, name: &Name, mut input: Input<'_>) -> Flo
             Ok(true) => {}
             Ok(false) if bytes.is_empty() => return Flow::Continue(()),
             Ok(false) => return reading.document(name, bytes),
-            Err(error) => return reading.broken(name, error),
+            Err(error) => return reading.cut(name, error),
         }
     }
 }

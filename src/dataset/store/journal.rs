@@ -14,6 +14,7 @@ pub const NAME: &str = "journal.json";
 
 /// What of the files has been flushed to the disk, and what it was made from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Journal {
     /// How far reading had come.
     pub place: Place,
@@ -29,6 +30,8 @@ pub struct Journal {
     pub skipped: u64,
     /// What was broken.
     pub broken: u64,
+    /// Bytes of files that could not be read.
+    pub lost: u64,
     /// Documents with bytes that were replaced.
     pub replaced: u64,
     /// The first of what was skipped, in words.

@@ -178,9 +178,10 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn skipped(&mut self, Skipped { why, broken }: Skipped) {
+    fn skipped(&mut self, Skipped { why, broken, lost }: Skipped) {
         self.journal.skipped += 1;
         self.journal.broken += u64::from(broken);
+        self.journal.lost += lost;
         // What is broken is named before what never was a document.
         let first = &mut self.journal.first;
         if first.len() < NAMED {
@@ -191,18 +192,21 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Whether so much is broken that something is wrong with all of it. One document always may be.
+    /// Whether so much is broken that something is wrong with all of it. One document always may be, unless
+    /// none may.
     fn check(&self) -> Result<()> {
-        let Journal { documents, broken, .. } = self.journal;
+        let Journal { documents, broken, lost, .. } = self.journal;
         let most = self.documents.max_skipped();
-        if broken <= 1 || broken as f64 <= most * (documents + broken) as f64 {
-            return Ok(());
-        }
-        Err(Error::message(format!(
-            "{broken} of {} documents are broken, and `max_skipped` allows a share of {most}: {}",
-            documents + broken,
-            self.journal.first.join("; ")
-        )))
+        let allowed = |part: u64, whole: u64| part as f64 <= most * whole as f64;
+        let (all, bytes) = (documents + broken, documents::total(self.documents));
+        let one = broken == 1 && most > 0.0;
+        let too_much = match () {
+            _ if !allowed(lost, bytes) => format!("{lost} of {bytes} bytes cannot be read"),
+            _ if !one && !allowed(broken, all) => format!("{broken} of {all} documents are broken"),
+            _ => return Ok(()),
+        };
+        let first = self.journal.first.join("; ");
+        Err(Error::message(format!("{too_much}, and `max_skipped` allows a share of {most}: {first}")))
     }
 
     /// Makes what was written last, whatever happens.
@@ -227,7 +231,14 @@ impl<'a> Writer<'a> {
         }
         if skipped > 0 {
             let all = documents + skipped;
-            events(Event::Warning(format!("passed over {skipped} of {all} documents, first {first}")));
+            let lost = match self.journal.lost {
+                0 => String::new(),
+                lost => {
+                    let share = 100.0 * lost as f64 / documents::total(self.documents).max(1) as f64;
+                    format!(", and {lost} bytes of files, {share:.1} % of them")
+                }
+            };
+            events(Event::Warning(format!("passed over {skipped} of {all} documents{lost}, first {first}")));
         }
         let digest = self.digest.finalize().to_hex().to_string();
         let tokens = training + held_out;
@@ -272,7 +283,7 @@ mod tests {
             for i in 0..5 {
                 let number = 5 * file + i;
                 let text = format!("{} ", 1 + number % 90).repeat(600_000);
-                let skipped = Skipped { why: format!("{number}"), broken: true };
+                let skipped = Skipped { why: format!("{number}"), broken: true, lost: 0 };
                 let found =
                     if number % 5 == 3 { Err(skipped) } else { Ok(Document { text, replaced: false }) };
                 if take(found).is_break() || 200 * (i as u64 + 1) >= left {

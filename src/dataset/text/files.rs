@@ -31,6 +31,7 @@ struct Files {
     listing: Listing,
     /// In reading order.
     files: Vec<Listed>,
+    place: blake3::Hash,
     identity: blake3::Hash,
     passed_over: usize,
 }
@@ -80,6 +81,8 @@ impl Listing {
         let options = format!("{unwrap_lines}|{validation_fraction}|{max_bytes}|{max_skipped}|{field}");
         hasher.update(options.as_bytes());
         hasher.update(self.named.as_deref().unwrap_or_default().as_bytes());
+        let mut place = hasher.clone();
+        place.update(format!("{:?}", (root, &self.include)).as_bytes());
         let (mut files, mut bytes) = (Vec::new(), 0);
         for (_, path, size, modified) in found {
             if bytes >= *max_bytes {
@@ -93,7 +96,8 @@ impl Listing {
             hasher.update(&modified.to_le_bytes());
             files.push(Listed { path, size, plain });
         }
-        Ok(Box::new(Files { settings, listing: self, files, identity: hasher.finalize(), passed_over }))
+        let (place, identity) = (place.finalize(), hasher.finalize());
+        Ok(Box::new(Files { settings, listing: self, files, place, identity, passed_over }))
     }
 }
 
@@ -125,6 +129,10 @@ impl Documents for Files {
         self.identity
     }
 
+    fn place(&self) -> Option<blake3::Hash> {
+        Some(self.place)
+    }
+
     fn files(&self) -> usize {
         self.files.len()
     }
@@ -147,7 +155,7 @@ impl Documents for Files {
         let opened = match File::open(path) {
             Ok(opened) => opened,
             Err(error) => {
-                let _ = take(Err(Skipped { why: format!("{shown}: {error}"), broken: true }));
+                let _ = take(Err(Skipped { why: format!("{shown}: {error}"), broken: true, lost: *size }));
                 return if *plain { *size } else { 0 };
             }
         };
@@ -158,7 +166,8 @@ impl Documents for Files {
         // What decodes is written by others, and is given what strangers made.
         let read = catch_unwind(AssertUnwindSafe(|| reading.file(&name, &opened)));
         if read.is_err() {
-            let _ = reading.broken(&name, "it is damaged: reading it failed");
+            let _ = reading.cut(&name, "it is damaged: reading it failed");
+            let _ = reading.tell_cut(*size);
         }
         // A plain file counts as it lies there, whether it is text or not.
         if *plain { *size } else { left - reading.left }

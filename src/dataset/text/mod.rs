@@ -75,7 +75,8 @@ pub const MAX_SKIPPED: Key = Key {
     name: "max_skipped",
     ty: Type::Number(Range::SHARE),
     default: Default::Value("0.05"),
-    doc: "share of the documents that may be broken, each named and skipped; one always may",
+    doc: "share of the documents, and of the bytes of their files, that may be broken: each is named and skipped; \
+          one document may be in any case, but for 0, which allows none",
 };
 
 /// Shared by the datasets of files.
