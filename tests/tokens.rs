@@ -184,9 +184,11 @@ fn a_file_for_validation_can_be_named() {
 
 #[test]
 fn an_id_beyond_the_vocabulary_is_named_with_its_place() {
-    let mut documents = documents(1, 400);
-    documents[200] = vec![5, 60_000, 61_000];
-    let place = documents[..200].iter().map(|d| d.len() + 1).sum::<usize>() + 1;
+    // Planning looks at 32 768 ids at the beginning, in the middle and at the end; these stand between.
+    let mut documents = documents(1, 8000);
+    documents[2000] = vec![5, 60_000, 61_000];
+    let place = documents[..2000].iter().map(|d| d.len() + 1).sum::<usize>() + 1;
+    assert!((40_000..90_000).contains(&place));
     let bench = Bench::new(&[("train.bin", nano_gpt(&documents)), ("val.bin", nano_gpt(&documents[..100]))]);
     let said = bench.open(&bench.plan("", "")).0.unwrap_err();
     assert!(said.contains(&format!("train.bin: token {place}, counted from 0, is 60000")), "{said}");
@@ -194,6 +196,27 @@ fn an_id_beyond_the_vocabulary_is_named_with_its_place() {
     // A tokenizer that has them reads them.
     let plan = common::good_plan(&bench.spec("", "", "kind = \"ids\"\nd_vocab = 65536"));
     assert_eq!(bench.open(&plan).0.unwrap().frequencies()[61_000], 1);
+}
+
+#[test]
+fn ids_of_another_tokenizer_are_told_before_anything_is_read() {
+    let mut documents = documents(1, 400);
+    documents[200] = vec![5, 60_000];
+    let place = documents[..200].iter().map(|d| d.len() + 1).sum::<usize>() + 1;
+    let good = nano_gpt(&documents[..100]);
+    let bench = Bench::new(&[("train.bin", nano_gpt(&documents)), ("val.bin", good.clone())]);
+    let said = bench.complaint("", "");
+    assert!(
+        said.contains(&format!("id 60000 at place {place}")) && said.contains("vocabulary of 50257"),
+        "{said}"
+    );
+    // Held-out ids are looked at, too; and one file is not both.
+    bench.write("train.bin", &good);
+    bench.write("held.bin", &nano_gpt(&documents));
+    let held = format!("validation = {:?}", bench.path().join("held.bin"));
+    assert!(bench.complaint("train.bin", &held).contains("held.bin is beyond"));
+    let both = format!("validation = {:?}", bench.path().join("./train.bin"));
+    assert!(bench.complaint("train.bin", &both).contains("trained on and held out"));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! version 1, u16 (GPT-2), or magic 20240801, version 7, u32 (Llama 3).
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -42,6 +42,13 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"ARROW1", "Arrow"),
     (b"\x89HDF", "HDF5"),
     (b"MMIDIDX", "an index of Megatron's"),
+    (b"\x80\x02", "a pickle"),
+    (b"\x80\x04", "a pickle"),
+    (b"\x7fELF", "a program"),
+    (b"\x89PNG", "a picture"),
+    (b"%PDF", "a PDF"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"GGUF", "a model in GGUF"),
 ];
 
 impl TokenFile {
@@ -61,6 +68,32 @@ impl TokenFile {
         Ok(TokenFile { path: path.to_path_buf(), width, bytes, modified })
     }
 
+    /// The first id beyond a vocabulary, and its place: in 32 768 ids at the beginning, in the middle and at the
+    /// end.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn beyond(&self, d_vocab: usize) -> std::io::Result<Option<(u64, u32)>> {
+        const SAMPLE: u64 = 1 << 15;
+        let mut file = File::open(&self.path)?;
+        let last = self.tokens().saturating_sub(SAMPLE);
+        for first in [0, last / 2, last] {
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(self.bytes.start + first * self.width as u64))?;
+            let length = SAMPLE.min(self.tokens()) * self.width as u64;
+            (&mut file).take(length).read_to_end(&mut bytes)?;
+            for (i, id) in bytes.chunks_exact(self.width).enumerate() {
+                let mut wide = [0; 4];
+                wide[..self.width].copy_from_slice(id);
+                let id = u32::from_le_bytes(wide);
+                if id as usize >= d_vocab {
+                    return Ok(Some((first + i as u64, id)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// How many ids it has.
     pub fn tokens(&self) -> u64 {
         (self.bytes.end - self.bytes.start) / self.width as u64
@@ -74,6 +107,10 @@ fn ids_in(head: &[u8], size: u64) -> Result<(usize, Range<u64>), String> {
     }
     if let Some((_, name)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(format!("is {name}, and not token ids"));
+    }
+    // A length of eight bytes, and then JSON: of a real one that is less than 100 MB.
+    if head.get(4..10).is_some_and(|bytes| bytes == b"\0\0\0\0{\"") {
+        return Err("is safetensors, and not token ids".into());
     }
     if is_text(head) {
         return Err("is text, and not token ids".into());
@@ -98,11 +135,8 @@ fn ids_in(head: &[u8], size: u64) -> Result<(usize, Range<u64>), String> {
             )),
         };
     }
-    // llm.c's magic numbers are dates.
-    if (20_230_101..20_300_101).contains(&magic)
-        && head.len() >= HEADER as usize
-        && (3..256).all(|i| number(i) == 0)
-    {
+    // Ids are no thousand zeros; a header is, and begins with a number that no single id is.
+    if magic > 0xffff && head.len() >= HEADER as usize && (3..256).all(|i| number(i) == 0) {
         let known = LLM_C.map(|(magic, ..)| magic.to_string()).join(" and ");
         return Err(format!(
             "has a header like llm.c's with the magic number {magic}; token ids have {known}"
@@ -154,6 +188,14 @@ pub fn find(path: &Path, validation: Option<&Path>) -> Result<Found, (&'static s
     };
     let training = recognise(&training).map_err(|why| ("path", why))?;
     let validation = recognise(&held_out).map_err(|why| (key, why))?;
+    // By whatever way it is named: a link is what it leads to.
+    let real = |file: &TokenFile| fs::canonicalize(&file.path).ok();
+    let trained_on = |held: &&TokenFile| {
+        training.iter().any(|file| real(file).is_some_and(|path| real(held) == Some(path)))
+    };
+    if let Some(same) = validation.iter().find(trained_on) {
+        return Err((key, format!("{} is trained on and held out: both are one file", same.path.display())));
+    }
     Ok(Found { training, validation })
 }
 
@@ -228,13 +270,56 @@ mod tests {
             (llm_c(20240520, 2, 5, 10), "version 2; version 1 is known"),
             (llm_c(20240801, 1, 5, 20), "version 1; version 7 is known"),
             (llm_c(20240522, 1, 5, 10), "magic number 20240522; token ids have 20240520 and 20240801"),
+            (llm_c(278895051, 1, 5, 10), "magic number 278895051"),
             (llm_c(20240520, 1, 5, 10)[..100].to_vec(), "header alone has 1024"),
+            (b"\x93NUMPY\x01\0v\0{'descr'".to_vec(), "is a NumPy array"),
+            (b"PK\x03\x04\0\0".to_vec(), "is a zip archive"),
+            (b"PAR1\x15\x04".to_vec(), "is Parquet"),
+            (b"\x40\x02\0\0\0\0\0\0{\"a\":".to_vec(), "is safetensors"),
+            (b"\x80\x02}q\0(".to_vec(), "is a pickle"),
             (vec![0x1f, 0x8b, 8, 0, 0, 0], "is gzip"),
             (b"\x28\xb5\x2f\xfd\0\0".to_vec(), "is zstd"),
             (text.into_bytes(), "is text"),
         ] {
             let said = of(&bytes).unwrap_err();
             assert!(said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn ids_beyond_a_vocabulary_are_seen_at_both_ends_and_between() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let count = 200_000;
+        for at in [0, 10, count / 2, count - 1] {
+            let mut ids = vec![7u16; count];
+            ids[at] = 300;
+            fs::write(&path, ids.into_iter().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+            let file = TokenFile::recognise(&path).unwrap();
+            assert_eq!(file.beyond(300).unwrap(), Some((at as u64, 300)));
+            assert_eq!(file.beyond(301).unwrap(), None);
+        }
+        let wide = llm_c(20240801, 7, 5, 20);
+        fs::write(&path, &wide).unwrap();
+        let file = TokenFile::recognise(&path).unwrap();
+        assert_eq!(file.beyond(100).unwrap(), Some((0, 0x0101_0101)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_file_is_not_trained_on_and_held_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("train.bin"), [1, 0]).unwrap();
+        std::os::unix::fs::symlink(at("train.bin"), at("val.bin")).unwrap();
+        for (path, held_out, key) in [
+            (at("train.bin"), Some(at("./train.bin")), "validation"),
+            (at("train.bin"), Some(at("val.bin")), "validation"),
+            (at(""), None, "path"),
+            (at(""), Some(at("train.bin")), "validation"),
+        ] {
+            let (wrong, said) = find(&path, held_out.as_deref()).unwrap_err();
+            assert!(wrong == key && said.contains("both are one file"), "{said}");
         }
     }
 

@@ -76,6 +76,9 @@ fn check(cx: &mut Checking<'_>) {
             );
         }
     };
+    if beyond(cx, &found, written) {
+        return;
+    }
     let Some(window) = cx.facts.n_ctx.map(|n_ctx| n_ctx + 1) else { return };
     let [training, held_out] = [&found.training, &found.validation].map(|files| tokens(files));
     let fraction = cx.config.get("validation_fraction").and_then(toml::Value::as_float).unwrap_or_default();
@@ -95,6 +98,22 @@ fn check(cx: &mut Checking<'_>) {
         }
         _ => {}
     }
+}
+
+/// Reports the first file with an id that the vocabulary does not have, as far as a look here and there shows.
+fn beyond(cx: &mut Checking<'_>, found: &Found, written: bool) -> bool {
+    let Some(d_vocab) = cx.facts.d_vocab else { return false };
+    let held_out = found.validation.iter().map(|file| (if written { "validation" } else { "path" }, file));
+    for (key, file) in found.training.iter().map(|file| ("path", file)).chain(held_out) {
+        if let Ok(Some((at, id))) = file.beyond(d_vocab) {
+            let path = file.path.display();
+            let message = format!("id {id} at place {at} of {path} is beyond a vocabulary of {d_vocab}");
+            let help = "the tokenizer has to be the one that the ids are of; or these are no ids";
+            cx.clash(key, message, ("tokenizer.kind", "this tokenizer"), help);
+            return true;
+        }
+    }
+    false
 }
 
 /// The path of a key, if something is there; what is not is reported.
@@ -136,7 +155,7 @@ fn survey(chosen: &Chosen) -> Result<Survey> {
     let all = [&found.training, &found.validation];
     let bytes = all.iter().copied().flatten().map(|file| file.bytes.end).sum();
     let tokens = all.iter().map(|files| tokens(files) as u64).sum();
-    Ok(Survey { documents: None, bytes, tokens, counted: true })
+    Ok(Survey { documents: None, bytes, tokens, counted: true, warnings: Vec::new() })
 }
 
 fn config(chosen: &Chosen) -> Result<Config> {
