@@ -77,6 +77,38 @@ fn little_text_for_much_training_is_told() {
 }
 
 #[test]
+fn much_that_is_nearly_there_twice_is_told() {
+    let bench = bench(10);
+    let sentence =
+        |i: usize, j: usize| blake3::hash(format!("{i} {j}").as_bytes()).to_hex()[..40].to_string();
+    // A document, or nearly the one before: one of its eight sentences is another.
+    let text = |i: usize, copy: bool| -> String {
+        let one = |j| if copy && j == 3 { sentence(i, j) } else { sentence(i - usize::from(copy), j) };
+        (0..8).map(one).collect::<Vec<_>>().join(". ")
+    };
+    let write = |copies: usize| {
+        let line = |i: usize| {
+            let copy = copies > 0 && i % copies == copies - 1;
+            serde_json::json!({"text": text(i, copy)}).to_string() + "\n"
+        };
+        // Far from each other.
+        let mut lines: Vec<String> = (0..600).map(line).collect();
+        lines.sort_by_key(|line| *blake3::hash(line.as_bytes()).as_bytes());
+        fs::write(bench.path().join("lines.jsonl"), lines.concat()).unwrap();
+        let output = bench.indhead(&["tokenize", "lines.toml", "--json", "--quiet"]);
+        let digest = serde_json::from_slice::<Value>(&output.stdout).unwrap()["digest"].clone();
+        (String::from_utf8(output.stderr).unwrap(), digest)
+    };
+    let (said, _) = write(0);
+    assert!(!said.contains("copies"), "{said}");
+    let (said, digest) = write(10);
+    assert!(said.contains("% of the passages nearly are copies of another"), "{said}");
+    let planned = bench.indhead(&["plan", "lines.toml"]);
+    assert!(String::from_utf8(planned.stderr).unwrap().contains("nearly are copies"));
+    assert_eq!(json(&bench, &["tokenize", "lines.toml", "--json"])["digest"], digest);
+}
+
+#[test]
 fn two_at_once_make_one_store() {
     let bench = bench(60_000);
     let start = |_| {

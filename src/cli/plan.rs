@@ -55,6 +55,8 @@ pub fn plan(arguments: Arguments) -> Outcome {
         here,
         dataset: if here { dataset::survey(plan, &cache_folder())? } else { None },
     };
+    let warnings = comes_to.dataset.iter().flat_map(|survey| &survey.warnings);
+    warnings.for_each(|words| console::note(&format!("warning: {words}")));
     console::out(&match arguments.format {
         Format::Text => text(&ready, &comes_to),
         Format::Json => json(&to_json(&ready, &comes_to)),
@@ -120,13 +122,13 @@ fn read(plan: &Plan, comes_to: &Consequences) -> String {
     let written = |key: &str| plan.dataset.config.get(key).and_then(|value| value.as_str());
     let path = written("path").or_else(|| written("repo"));
     let place = path.map_or(String::new(), |path| format!(" in {path}"));
-    let Some(survey) = comes_to.dataset else {
+    let Some(survey) = &comes_to.dataset else {
         return match comes_to.here {
             true => format!("{kind}: sequences made on the spot"),
             false => format!("{kind}: not on this machine{place}"),
         };
     };
-    let Survey { documents, bytes, tokens, counted } = survey;
+    let &Survey { documents, bytes, tokens, counted, .. } = survey;
     let [bytes, read] = [bytes, tokens].map(thousands);
     let documents = documents.map_or(String::new(), |n| format!("{} documents, ", thousands(n)));
     let epochs = epochs(survey, comes_to.tokens);
@@ -140,12 +142,12 @@ fn read(plan: &Plan, comes_to: &Consequences) -> String {
 }
 
 /// How often training reads every token.
-fn epochs(survey: Survey, tokens: u64) -> f64 {
+fn epochs(survey: &Survey, tokens: u64) -> f64 {
     tokens as f64 / survey.tokens.max(1) as f64
 }
 
 /// Whether each token is read more than ten times.
-fn is_small(survey: Survey, tokens: u64) -> bool {
+fn is_small(survey: &Survey, tokens: u64) -> bool {
     survey.tokens < tokens / 10
 }
 
@@ -181,11 +183,11 @@ fn to_json(ready: &Ready, comes_to: &Consequences) -> Value {
         "dataset": {
             "kind": plan.dataset.kind,
             "here": comes_to.here,
-            "documents": comes_to.dataset.and_then(|survey| survey.documents),
-            "bytes": comes_to.dataset.map(|survey| survey.bytes),
-            "tokens": comes_to.dataset.map(|survey| survey.tokens),
-            "estimated": comes_to.dataset.map(|survey| !survey.counted),
-            "epochs": comes_to.dataset.map(|survey| epochs(survey, comes_to.tokens)),
+            "documents": comes_to.dataset.as_ref().and_then(|survey| survey.documents),
+            "bytes": comes_to.dataset.as_ref().map(|survey| survey.bytes),
+            "tokens": comes_to.dataset.as_ref().map(|survey| survey.tokens),
+            "estimated": comes_to.dataset.as_ref().map(|survey| !survey.counted),
+            "epochs": comes_to.dataset.as_ref().map(|survey| epochs(survey, comes_to.tokens)),
         },
     })
 }

@@ -3,6 +3,7 @@
 mod bigram_triggers;
 mod bigrams;
 mod chain;
+mod copies;
 mod count;
 mod documents;
 mod formats;
@@ -36,6 +37,7 @@ use crate::plan::{Chosen, Plan};
 use crate::random::{self, Stream};
 use crate::spec::Kind;
 use crate::tokenizer::Tokenizer;
+use copies::Copies;
 use documents::Documents;
 use opening::Opened;
 use serde::{Deserialize, Serialize};
@@ -172,6 +174,9 @@ impl Dataset {
                 "the dataset has {tokens} tokens, and training reads {read}: each about {times} times"
             )));
         }
+        let window = plan.architecture.n_ctx + 1;
+        let copies = supply.copies(window, survey::bytes_per_token(plan.d_vocab()));
+        copies.iter().filter_map(Copies::warning).for_each(|words| events(Event::Warning(words)));
         let frequencies = supply.frequencies(&plan);
         Ok(Dataset { plan, tokenizer, summary, frequencies, bigrams: OnceLock::new(), supply })
     }

@@ -86,9 +86,12 @@ impl Opened {
         match self {
             Opened::Sequences(_) => Ok(None),
             Opened::Tokens(tokens) => (tokens.survey)(chosen).map(Some),
-            Opened::Documents(documents) => {
-                Ok(Some(survey::of_text(&**documents, known, cache, plan.d_vocab())))
-            }
+            Opened::Documents(documents) => Ok(Some(survey::of_text(
+                &**documents,
+                known,
+                cache,
+                (plan.architecture.n_ctx + 1, plan.d_vocab()),
+            ))),
             Opened::Parts(parts) => {
                 let mut whole: Option<Survey> = None;
                 for (_, chosen, part) in parts {

@@ -1,6 +1,7 @@
 //! Where windows come from: a store of tokenised text, sequences made on the spot, or a mixture.
 
 use super::Stored;
+use super::copies::Copies;
 use super::sequences::{self, Sequences, tiled};
 use super::windows::Windows;
 use crate::plan::Plan;
@@ -109,6 +110,17 @@ impl Supply {
                     mixed.iter_mut().zip(scaled).for_each(|(mixed, n)| *mixed += n);
                 }
                 mixed
+            }
+        }
+    }
+
+    /// How much of each text is there more than once.
+    pub fn copies(&self, window: usize, bytes_per_token: f64) -> Vec<Copies> {
+        match self {
+            Supply::Stored(stored) => vec![Copies::count(&stored.windows, window, bytes_per_token)],
+            Supply::Sequences(_) => Vec::new(),
+            Supply::Mixture(parts) => {
+                parts.iter().flat_map(|(_, part)| part.copies(window, bytes_per_token)).collect()
             }
         }
     }

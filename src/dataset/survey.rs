@@ -1,13 +1,14 @@
 //! How much there is to read, before it is read.
 
+use super::copies::Copies;
 use super::documents::{Documents, Flow, total};
-use super::store::Store;
+use super::store::{Facts, Store};
 use crate::tokenizer::Tokenizer;
 use std::cell::Cell;
 use std::path::Path;
 
 /// How much there is to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
     /// Documents; unknown where tokens were made elsewhere.
     pub documents: Option<u64>,
@@ -17,6 +18,8 @@ pub struct Survey {
     pub tokens: u64,
     /// Whether that is counted, and not estimated.
     pub counted: bool,
+    /// What there is to beware of, in words.
+    pub warnings: Vec<String>,
 }
 
 impl Survey {
@@ -27,6 +30,7 @@ impl Survey {
             bytes: self.bytes + other.bytes,
             tokens: self.tokens + other.tokens,
             counted: self.counted && other.counted,
+            warnings: [self.warnings, other.warnings].concat(),
         }
     }
 }
@@ -42,14 +46,18 @@ pub fn of_text(
     documents: &dyn Documents,
     tokenizer: Option<&Tokenizer>,
     cache: &Path,
-    d_vocab: usize,
+    (window, d_vocab): (usize, usize),
 ) -> Survey {
-    match tokenizer.and_then(|tokenizer| Store::facts(documents, tokenizer, cache)) {
-        Some(facts) => Survey {
-            documents: Some(facts.summary.documents),
-            bytes: facts.summary.bytes,
-            tokens: facts.summary.tokens,
+    match tokenizer.and_then(|tokenizer| Store::find(documents, tokenizer, window, cache)) {
+        Some(Store { facts: Facts { summary, .. }, windows, .. }) => Survey {
+            documents: Some(summary.documents),
+            bytes: summary.bytes,
+            tokens: summary.tokens,
             counted: true,
+            warnings: Copies::count(&windows, window, bytes_per_token(d_vocab))
+                .warning()
+                .into_iter()
+                .collect(),
         },
         None => estimated(documents, d_vocab),
     }
@@ -81,10 +89,11 @@ fn estimated(documents: &dyn Documents, d_vocab: usize) -> Survey {
         bytes: bytes as u64,
         tokens: (count + bytes / bytes_per_token(d_vocab)) as u64,
         counted: false,
+        warnings: Vec::new(),
     }
 }
 
 /// About how many bytes of English a token of byte-pair encoding has: 2.5 at 1024 tokens, 3.9 at GPT-2's.
-fn bytes_per_token(d_vocab: usize) -> f64 {
+pub fn bytes_per_token(d_vocab: usize) -> f64 {
     if d_vocab <= 257 { 1.0 } else { (d_vocab as f64).log2() / 4.0 }
 }

@@ -26,3 +26,9 @@ pub fn hold(path: &Path, events: &mut dyn FnMut(Event)) -> Result<File> {
     let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
     Ok(file)
 }
+
+/// Holds a lock if no process does.
+pub fn try_hold(path: &Path) -> Option<File> {
+    let file = File::options().create(true).read(true).write(true).truncate(false).open(path).ok()?;
+    file.try_lock().is_ok().then_some(file)
+}

@@ -6,6 +6,7 @@
 //! document. The folder appears by one rename and is named by what is in it; a file beside it, named
 //! by the sources and the tokenizer, says which store is theirs, without anything being read again.
 
+mod abandoned;
 mod journal;
 mod lock;
 mod write;
@@ -74,6 +75,10 @@ impl Store {
             Some(found) => found,
             None => {
                 let working = folder.join(format!(".working-{key}"));
+                if let Some(place) = documents.place() {
+                    let place = hash(&[place.as_bytes(), tokenizer.digest().as_bytes()]);
+                    abandoned::remove(&folder, &key, &place)?;
+                }
                 let facts = write::make(documents, tokenizer, &working, events)?;
                 let name = name(&facts, documents, tokenizer)?;
                 // First its name, which leads nowhere yet: with the folder's last rename all is there.
@@ -82,15 +87,22 @@ impl Store {
                 let path = keep(&working, &folder.join(&name), &facts)?;
                 // Nothing reads it any more: it need not go at once.
                 let _ = fs::remove_file(path.join(journal::NAME));
+                abandoned::forget(&folder, &key);
                 (path, facts)
             }
         };
         Store::read(path, facts, documents, window)
     }
 
-    /// What is known of the store of these documents and this tokenizer, if there is one.
-    pub fn facts(documents: &dyn Documents, tokenizer: &Tokenizer, cache: &Path) -> Option<Facts> {
-        found(&cache.join("stores"), &key(documents, tokenizer)).map(|(_, facts)| facts)
+    /// The store of these documents and this tokenizer, if there is one.
+    pub fn find(
+        documents: &dyn Documents,
+        tokenizer: &Tokenizer,
+        window: usize,
+        cache: &Path,
+    ) -> Option<Store> {
+        let (path, facts) = found(&cache.join("stores"), &key(documents, tokenizer))?;
+        Store::read(path, facts, documents, window).ok()
     }
 
     fn read(path: PathBuf, facts: Facts, documents: &dyn Documents, window: usize) -> Result<Store> {
