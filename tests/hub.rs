@@ -3,6 +3,7 @@
 
 mod common;
 
+#[cfg(not(feature = "hub"))]
 use common::bench::tree;
 use indhead::dataset::Dataset;
 use indhead::plan::Planned;
@@ -69,6 +70,7 @@ impl Cache {
         self.spec(&format!("kind = \"hub\"\nrepo = \"owner/name\"\ncache = {cache:?}\n{keys}"))
     }
 
+    #[cfg(not(feature = "hub"))]
     fn open(&self, spec: &str) -> Result<Dataset, String> {
         let stores = self.0.path().join("cache");
         Dataset::open(&common::good_plan(spec), &stores, &mut |_| {}).map_err(|error| error.to_string())

@@ -129,6 +129,7 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     }
 
     let devices = device::of(&plan);
+    run.tidy()?;
     let from = if resume { whole(&run) } else { None };
     if !resume {
         run.clear()?;

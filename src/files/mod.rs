@@ -8,13 +8,16 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// How the name of a file begins that is being written.
+pub const UNFINISHED: &str = ".writing-";
+
 /// Writes a file under a temporary name, flushes it to the disk and renames it into place:
 /// whatever happens, the file is the old one or the new one, whole.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     faults::operation()?;
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     append(file.as_file_mut(), bytes)?;
     finish(&mut file)?;
     faults::operation()?;

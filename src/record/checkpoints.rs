@@ -26,6 +26,22 @@ pub struct State {
     /// blake3 of `metrics.jsonl` up to this step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,
+    /// blake3 of this file without its seal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
+}
+
+impl State {
+    fn sealed(self) -> serde_json::Result<State> {
+        let open = State { seal: None, ..self };
+        let seal = Some(digests::of(&serde_json::to_vec(&open)?));
+        Ok(State { seal, ..open })
+    }
+
+    /// Whether it is what was written, as far as it says what that was.
+    fn is_whole(&self) -> bool {
+        self.seal.is_none() || self.clone().sealed().is_ok_and(|whole| whole == *self)
+    }
 }
 
 /// The files of a checkpoint, by name.
@@ -61,10 +77,9 @@ impl RunDirectory {
 
     fn state(&self, step: u64) -> Result<State> {
         let state: State = self.read_json(&format!("checkpoints/{step:08}/{STATE}"))?;
-        if state.step != step {
+        if state.step != step || !state.is_whole() {
             let path = self.checkpoint(step).join(STATE);
-            let message = format!("{} is damaged: it is of step {}", path.display(), state.step);
-            return Err(Error::message(message));
+            return Err(Error::message(format!("{} is damaged: it is not what was saved", path.display())));
         }
         Ok(state)
     }
@@ -93,7 +108,7 @@ impl RunDirectory {
     ) -> Result<()> {
         let final_path = self.checkpoint(step);
         let folder = self.path.join("checkpoints");
-        let temporary = folder.join(format!(".writing-{step:08}"));
+        let temporary = folder.join(format!("{}{step:08}", files::UNFINISHED));
         let save = || -> std::io::Result<()> {
             fs::create_dir_all(&folder)?;
             if temporary.exists() {
@@ -105,7 +120,8 @@ impl RunDirectory {
                 files::write(&temporary.join(name), bytes)?;
                 digests.insert(name.to_string(), digests::of(bytes));
             }
-            let state = serde_json::to_vec(&State { step, tokens, digests, metrics: Some(metrics) })?;
+            let state = State { step, tokens, digests, metrics: Some(metrics), seal: None }.sealed()?;
+            let state = serde_json::to_vec(&state)?;
             files::write(&temporary.join(STATE), &state)?;
             if final_path.exists() {
                 fs::remove_dir_all(&final_path)?;

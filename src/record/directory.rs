@@ -36,6 +36,22 @@ impl RunDirectory {
         !self.exists() && fs::read_dir(&self.path).into_iter().flatten().flatten().any(other)
     }
 
+    /// Removes what a process that was killed was writing.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn tidy(&self) -> Result<()> {
+        for folder in ["", "analyses", "checkpoints"] {
+            for entry in fs::read_dir(self.path.join(folder)).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if entry.file_name().to_string_lossy().starts_with(files::UNFINISHED) {
+                    remove(&path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Removes all there is in the folder, but for the lock.
     ///
     /// # Errors
@@ -46,8 +62,7 @@ impl RunDirectory {
             if entry.file_name() == lock::NAME {
                 continue;
             }
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(Error::write(&path))?;
+            remove(&path)?;
         }
         Ok(())
     }
@@ -135,6 +150,11 @@ impl RunDirectory {
         let (provenance, timings) = (optional("provenance.json")?, optional("done.json")?);
         Ok(Record { name, plan, metrics, analyses, verdict, provenance, timings })
     }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.map_err(Error::write(path))
 }
 
 /// The runs in a folder, and in the folders in it (the members of a sweep), in the order of their names.
