@@ -334,6 +334,18 @@ fn rows_of_something_else_are_passed_over() {
 }
 
 #[test]
+fn an_archive_without_an_end_is_told() {
+    let whole = texts(&corpus()[..4]);
+    let header = whole.iter().rposition(|b| *b != 0).unwrap();
+    let cut = &whole[..(header + 1).next_multiple_of(512)];
+    let (summary, said) = told("a.tar", cut);
+    assert_eq!((summary.documents, summary.skipped), (24, 1), "{said}");
+    assert!(said.contains("it may have been cut"), "{said}");
+    let error = Place::of(&[("a.tar", cut)]).open("max_skipped = 0").0.unwrap_err().to_string();
+    assert!(error.contains("it may have been cut"), "{error}");
+}
+
+#[test]
 fn names_in_archives_lead_nowhere() {
     let text = b"some text of a hostile archive\n";
     let mut bytes = Vec::new();
@@ -345,6 +357,7 @@ fn names_in_archives_lead_nowhere() {
     bytes.extend(raw_header("link.txt", b'2', 0));
     bytes.extend(raw_header("hard.txt", b'1', 0));
     bytes.extend(raw_header("fifo.txt", b'6', 0));
+    bytes.resize(bytes.len() + 1024, 0);
     let place = Place::of(&[("a.tar", &bytes)]);
     let (summary, said) = place.read();
     assert_eq!((summary.documents, summary.skipped), (4, 3), "{said}");

@@ -124,6 +124,8 @@ fn hostile_texts_have_the_ids_of_an_independent_encoder() {
     texts.iter().for_each(|text| compare(text));
     compare(&texts.concat());
     compare(&"ab".repeat(5_000));
+    // Longer than what is encoded at once, and without a line end.
+    compare(&"It's 12 o'clock, (say) the  two dogs' owners\u{a0}there. ".repeat(12_000));
 }
 
 /// Draws from a linear congruence, so that what is compared is the same every time.

@@ -33,12 +33,14 @@ impl Encoder {
     }
 }
 
-/// About how many bytes are encoded at once: the crate keeps several words for every character.
+/// About how many bytes are encoded at once: the crate keeps more than a hundred for every one of them.
 const PIECE: usize = 1 << 18;
+/// A text in which nothing ends for so many bytes is cut where it is.
+const LONGEST: usize = 1 << 20;
 
-/// A text in pieces that end where a single line feed stands between two characters that are not white
-/// space: there every tokenizer of this project cuts words anyway. After several, GPT-2 would not: of
-/// white space before a word the last character is a word of its own.
+/// A text in pieces that end where GPT-2's words do, and those of every tokenizer of this project: after a single line
+/// feed, or before a single space, between two characters that are not white space. After several they would not: of white
+/// space before a word the last character belongs to the word.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -56,7 +58,32 @@ fn cut(text: &str) -> usize {
         return text.len();
     }
     let bytes = text.as_bytes();
-    let ends_line =
-        |&i: &usize| bytes[i - 2].is_ascii_graphic() && bytes[i - 1] == b'\n' && bytes[i].is_ascii_graphic();
-    (PIECE..text.len()).find(ends_line).unwrap_or(text.len())
+    let ends = |&i: &usize| {
+        let line = bytes[i - 1] == b'\n' && bytes[i - 2].is_ascii_graphic() && bytes[i].is_ascii_graphic();
+        let word = bytes[i] == b' '
+            && bytes[i - 1].is_ascii_graphic()
+            && bytes.get(i + 1).is_some_and(u8::is_ascii_graphic);
+        line || word
+    };
+    let within = text.len().min(LONGEST);
+    (PIECE..within).find(ends).unwrap_or_else(|| text.floor_char_boundary(within))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_end_between_words_and_are_the_text() {
+        let words = "word 'tis 12, (a)\n\n  b\nc  d ".repeat(60_000);
+        let lengths: Vec<usize> = pieces(&words).map(str::len).collect();
+        assert!(lengths.len() > 3 && lengths.iter().all(|length| *length < PIECE + 64), "{lengths:?}");
+        assert_eq!(pieces(&words).collect::<String>(), words);
+        let ends = |piece: &str| piece.ends_with("b\n") || piece.ends_with(|c: char| c.is_ascii_graphic());
+        let whole: Vec<&str> = pieces(&words).collect();
+        assert!(whole[..whole.len() - 1].iter().all(|piece| ends(piece)));
+        let endless = "é".repeat(LONGEST);
+        assert!(pieces(&endless).all(|piece| piece.len() <= LONGEST));
+        assert_eq!(pieces(&endless).collect::<String>(), endless);
+    }
 }

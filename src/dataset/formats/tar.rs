@@ -54,7 +54,10 @@ fn read(reading: &mut Reading<'_, '_>, name: &Name, mut input: Input<'_>) -> Flo
             Ok(true) if is_end(&block) => return Flow::Continue(()),
             Ok(true) if is_header(&block) => {}
             Ok(true) => return reading.cut(name, "what should be a header is none"),
-            Ok(false) => return Flow::Continue(()),
+            // A whole one ends with blocks of zeros.
+            Ok(false) => {
+                return reading.cut(name, "the archive does not end as one does: it may have been cut");
+            }
             Err(error) => return reading.cut(name, error),
         }
         let header = Header::from_byte_slice(&block);
