@@ -20,25 +20,32 @@ impl Factor {
         &self.rows
     }
 
-    /// The key that says something of a configuration: of positions that are none for the architecture and a bias in
-    /// the first block, the block's.
-    fn telling_of(&self, configuration: usize) -> &Difference {
+    /// The keys that say something of a configuration in a word: of positions that are none for the architecture and a
+    /// bias in the first block, the block's.
+    fn telling_of(&self, configuration: usize) -> Vec<&Difference> {
         let says = |row: &&Difference| !says_nothing(text(row, configuration));
-        self.rows.iter().find(says).unwrap_or_else(|| self.telling())
+        let short = |row: &&Difference| value(row, configuration).chars().count() <= 24;
+        let mut rows: Vec<&Difference> = self.rows.iter().filter(says).filter(short).collect();
+        rows.dedup_by_key(|row| (row.name.as_str(), value(row, configuration)));
+        match rows.is_empty() {
+            true => vec![self.rows.iter().find(says).unwrap_or_else(|| self.telling())],
+            false => rows,
+        }
     }
 
     /// Its value in a configuration, in words.
-    pub fn value(&self, configuration: usize) -> &str {
-        value(self.telling_of(configuration), configuration)
+    pub fn value(&self, configuration: usize) -> String {
+        let values = self.telling_of(configuration).into_iter().map(|row| value(row, configuration));
+        values.collect::<Vec<_>>().join(", ")
     }
 
     /// `name = value`
     pub fn says(&self, configuration: usize) -> String {
-        let row = self.telling_of(configuration);
-        match row.values[configuration] {
+        let says = |row: &Difference| match row.values[configuration] {
             Some(_) => format!("{} = {}", row.name, value(row, configuration)),
             None => format!("no {}", row.name),
-        }
+        };
+        self.telling_of(configuration).into_iter().map(says).collect::<Vec<_>>().join(", ")
     }
 
     fn is_same(&self, a: usize, b: usize) -> bool {
@@ -137,6 +144,14 @@ mod tests {
         let changes: Vec<(usize, [usize; 2])> =
             changes(&factors, 4).iter().map(|change| (change.factor, change.between)).collect();
         assert_eq!(changes, [(0, [0, 2]), (0, [1, 3]), (1, [0, 1]), (1, [2, 3])]);
+    }
+
+    #[test]
+    fn no_key_that_changes_is_left_out_of_what_a_configuration_is_called() {
+        let factors = factors(vec![row("embedding_std", &["0.02", "0.5"]), row("lr", &["0.01", "0.001"])]);
+        assert_eq!(factors.len(), 1);
+        assert_eq!(factors[0].says(1), "embedding_std = 0.5, lr = 0.001");
+        assert_eq!(factors[0].value(0), "0.02, 0.01");
     }
 
     #[test]

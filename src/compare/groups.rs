@@ -68,7 +68,7 @@ fn differing(groups: &[Group<'_>]) -> Vec<Difference> {
 pub fn by_values(factors: &[Factor]) -> bool {
     let short = |factor: &Factor| {
         let there = 0..factor.telling().values.len();
-        there.into_iter().all(|i| factor.value(i).chars().count() <= 24)
+        there.into_iter().all(|i| factor.value(i).chars().count() <= 32)
     };
     (1..=3).contains(&factors.len()) && factors.iter().all(short)
 }
