@@ -159,7 +159,7 @@ fn what_is_not_there_is_told_with_what_brings_it() {
 #[test]
 fn a_plan_can_be_made_from_afar() {
     let cache = Cache::new();
-    let mut spec = indhead::spec::Spec::parse(Path::new("test.toml"), cache.hub("").as_bytes().to_vec(), &[]);
+    let mut spec = indhead::spec::Spec::parse(Path::new("test.toml"), cache.hub("").as_bytes(), &[]);
     spec.findings.elsewhere = true;
     let Planned { plan, findings } =
         indhead::plan::plan(spec, &indhead::language::language(), indhead::probes::verdict::EVIDENCE, "test");

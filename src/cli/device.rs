@@ -10,10 +10,13 @@ use crate::record::RunDirectory;
 use crate::training::{self, Watch};
 use dfdx::prelude::Cpu;
 
+/// Training, from the start or from a step.
+type Train = fn(&Plan, &Dataset, &RunDirectory, Option<u64>, &mut dyn Watch) -> Result<()>;
+
 /// What commands ask of a device.
 pub struct DeviceCommands {
     /// [`training::train`].
-    pub train: fn(&Plan, &Dataset, &RunDirectory, Option<u64>, &mut dyn Watch) -> Result<()>,
+    pub train: Train,
     /// [`training::load`].
     pub load: fn(&Plan, &RunDirectory, u64) -> Result<Box<dyn Subject>>,
     /// [`bench::measure`].

@@ -92,7 +92,7 @@ fn keep(ids: &[usize], shingle: usize, take: &mut dyn FnMut(u64, usize)) {
         let mut hash = (rolling ^ (rolling >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         hash ^= hash >> 31;
-        if at + 1 >= shingle && hash % KEPT == 0 {
+        if at + 1 >= shingle && hash.is_multiple_of(KEPT) {
             take(hash, at + 1 - shingle);
         }
     }

@@ -66,7 +66,8 @@ fn cut(text: &str) -> usize {
         line || word
     };
     let within = text.len().min(LONGEST);
-    (PIECE..within).find(ends).unwrap_or_else(|| text.floor_char_boundary(within))
+    let whole = |i: &usize| text.is_char_boundary(*i);
+    (PIECE..within).find(ends).or_else(|| (0..=within).rev().find(whole)).unwrap_or(text.len())
 }
 
 #[cfg(test)]
