@@ -172,7 +172,11 @@ fn one_report_that_fails_does_not_stop_the_others() {
 fn a_loss_that_is_not_finite_stops_the_run() {
     let bench = Bench::new();
     let said = bench.bad(&["run", "tiny.toml", "--set", "architecture.init.unembedding_std=1e37"], 1);
-    assert!(said.contains("not finite at step 1"), "{said}");
+    assert!(said.contains("not finite at step 1") && said.contains("most of it in `"), "{said}");
+    // A number still, and none to come back from.
+    let exploded = ["run", "tiny.toml", "--name", "far", "--set", "architecture.init.unembedding_std=1e4"];
+    let far = bench.bad(&exploded, 1);
+    assert!(far.contains("the loss has exploded at step 1"), "{far}");
     assert!(said.contains("runs/tiny/checkpoints/00000000") && said.contains("learning rate"), "{said}");
 }
 

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::files::{self, hub};
 use crate::plan::Chosen;
 use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
+use crate::tokenizer::{CACHE, REVISION};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -30,18 +31,8 @@ pub const KIND: DatasetKind = DatasetKind {
                 default: Default::Required,
                 doc: "the dataset, as \"owner/name\"",
             },
-            Key {
-                name: "revision",
-                ty: Type::Text,
-                default: Default::Value("\"main\""),
-                doc: "a branch, a tag or a commit",
-            },
-            Key {
-                name: "cache",
-                ty: Type::Path,
-                default: Default::Computed("$HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub"),
-                doc: "the folder of the cache",
-            },
+            REVISION,
+            CACHE,
             Key {
                 name: "files",
                 ty: Type::List(&Type::Text, 0, 1000),

@@ -23,24 +23,30 @@ pub const KIND: TokenizerKind = TokenizerKind {
                 default: Default::Required,
                 doc: "the model, as \"owner/name\"",
             },
-            Key {
-                name: "revision",
-                ty: Type::Text,
-                default: Default::Value("\"main\""),
-                doc: "a branch, a tag or a commit",
-            },
-            Key {
-                name: "cache",
-                ty: Type::Path,
-                default: Default::Computed("$HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub"),
-                doc: "the folder of the cache",
-            },
+            REVISION,
+            CACHE,
             D_VOCAB,
         ],
         traits: &[Trait::TokenizesText],
         check,
     },
     make: Make::FromKeys(make),
+};
+
+/// Shared by all that is on the Hub.
+pub const REVISION: Key = Key {
+    name: "revision",
+    ty: Type::Text,
+    default: Default::Value("\"main\""),
+    doc: "a branch, a tag or a commit",
+};
+
+/// Shared by all that is on the Hub.
+pub const CACHE: Key = Key {
+    name: "cache",
+    ty: Type::Path,
+    default: Default::Computed("$HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub"),
+    doc: "the folder of the cache",
 };
 
 const FILE: &str = "tokenizer.json";

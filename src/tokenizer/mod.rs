@@ -13,6 +13,7 @@ mod json;
 mod learned;
 
 pub use bpe::train as train_bpe;
+pub use hub::{CACHE, REVISION};
 pub use learned::learned;
 
 use crate::error::{Error, Result};
