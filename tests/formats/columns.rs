@@ -1,6 +1,8 @@
 //! Documents as columns.
 
 use arrow_array::{Int64Array, RecordBatch, StringArray};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
@@ -12,7 +14,9 @@ pub fn forms(documents: &[String]) -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("snappy.parquet", parquet(documents, Compression::SNAPPY)),
         ("zstd.parquet", parquet(documents, Compression::ZSTD(ZstdLevel::default()))),
-        ("docs.arrow", arrow(documents)),
+        ("docs.arrow", arrow(documents, None)),
+        ("zstd.arrow", arrow(documents, Some(CompressionType::ZSTD))),
+        ("lz4.arrow", arrow(documents, Some(CompressionType::LZ4_FRAME))),
     ]
 }
 
@@ -38,15 +42,25 @@ pub fn parquet(documents: &[String], compression: Compression) -> Vec<u8> {
 }
 
 /// Batches of 37 rows.
-pub fn arrow(documents: &[String]) -> Vec<u8> {
+pub fn arrow(documents: &[String], compression: Option<CompressionType>) -> Vec<u8> {
     let batch = |some: &[String]| {
         let ids: Int64Array = (0..some.len() as i64).collect();
         let texts = StringArray::from_iter_values(some);
         RecordBatch::try_from_iter([("id", Arc::new(ids) as _), ("text", Arc::new(texts) as _)]).unwrap()
     };
     let batches: Vec<RecordBatch> = documents.chunks(37).map(batch).collect();
-    let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batches[0].schema()).unwrap();
+    let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
+    let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batches[0].schema(), options).unwrap();
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
     writer.finish().unwrap();
     writer.into_inner().unwrap()
+}
+
+/// A batch of a text of so many bytes, packed into few, of which its own word is another length.
+pub fn lying_arrow(bytes: usize, stated: i64) -> Vec<u8> {
+    let mut packed = arrow(&["a".repeat(bytes)], Some(CompressionType::ZSTD));
+    let truth = (bytes as i64).to_le_bytes();
+    let at = packed.windows(8).rposition(|window| window == truth).unwrap();
+    packed[at..at + 8].copy_from_slice(&stated.to_le_bytes());
+    packed
 }

@@ -103,21 +103,34 @@ mod batches {
         let parsed = parsed(&message)?;
         let batch = parsed.header_as_record_batch();
         let batch = batch.or_else(|| parsed.header_as_dictionary_batch().and_then(|d| d.data()));
-        if batch.is_some_and(|batch| batch.compression().is_some()) {
-            return invalid("its batches are compressed");
-        }
+        let compressed = batch.is_some_and(|batch| batch.compression().is_some());
         let within = |offset: i64, length: i64| {
             let ends = offset.checked_add(length).and_then(|end| usize::try_from(end).ok());
             offset >= 0 && length >= 0 && ends.is_some_and(|end| end <= body)
         };
-        let mut buffers = batch.and_then(|batch| batch.buffers()).into_iter().flatten();
-        if !buffers.all(|buffer| within(buffer.offset(), buffer.length())) {
+        let buffers = batch.and_then(|batch| batch.buffers()).into_iter().flatten();
+        let buffers: Vec<(i64, i64)> = buffers.map(|buffer| (buffer.offset(), buffer.length())).collect();
+        if !buffers.iter().all(|(offset, length)| within(*offset, *length)) {
             return invalid("a buffer lies outside of its batch");
         }
-        match input.by_ref().take(body as u64).read_to_end(&mut message)? == body {
-            true => Ok(message),
-            false => Err(ErrorKind::UnexpectedEof.into()),
+        let start = message.len();
+        if input.by_ref().take(body as u64).read_to_end(&mut message)? < body {
+            return Err(ErrorKind::UnexpectedEof.into());
         }
+        if compressed && unpacked(&message[start..], &buffers) > BATCH as u64 {
+            return invalid(&format!("unpacked, a batch has more than {} MiB", BATCH >> 20));
+        }
+        Ok(message)
+    }
+
+    /// Bytes of compressed buffers once they are not: each begins with its own length, an i64, beyond which decoding
+    /// it fails; -1 where it is as it stands.
+    fn unpacked(body: &[u8], buffers: &[(i64, i64)]) -> u64 {
+        let stated = |&(offset, length): &(i64, i64)| {
+            let stated = body.get(usize::try_from(offset).ok()?..)?.first_chunk()?;
+            (length > 0).then(|| u64::try_from(i64::from_le_bytes(*stated)).unwrap_or(0))
+        };
+        buffers.iter().filter_map(stated).fold(0, u64::saturating_add)
     }
 
     fn texts(reading: &mut Reading<'_, '_>, name: &Name, batch: &RecordBatch, row: &mut u64) -> Flow {
