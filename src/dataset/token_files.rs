@@ -27,6 +27,9 @@ pub struct TokenFile {
 /// Bytes of llm.c's header.
 const HEADER: u64 = 256 * 4;
 
+/// So many ids of four bytes tell that they are none of two.
+const ENOUGH: usize = 64;
+
 /// llm.c's magic numbers, with version and bytes of an id.
 const LLM_C: [(i32, i32, usize); 2] = [(20240520, 1, 2), (20240801, 7, 4)];
 
@@ -118,6 +121,9 @@ fn ids_in(head: &[u8], size: u64) -> Result<(usize, Range<u64>), String> {
     let number =
         |i: usize| head.get(4 * i..4 * i + 4).map_or(0, |b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]));
     let (magic, version, count) = (number(0), number(1), number(2));
+    if LLM_C.iter().any(|(known, ..)| *known == magic.swap_bytes()) {
+        return Err("is llm.c's with its bytes in big-endian order; little-endian is known".into());
+    }
     if let Some((_, expected, width)) = LLM_C.iter().find(|(known, ..)| *known == magic) {
         if size < HEADER {
             return Err(format!("has {size} bytes, and llm.c's header alone has {HEADER}"));
@@ -141,6 +147,12 @@ fn ids_in(head: &[u8], size: u64) -> Result<(usize, Range<u64>), String> {
         return Err(format!(
             "has a header like llm.c's with the magic number {magic}; token ids have {known}"
         ));
+    }
+    // Half of all ids would be zero, and at every second place.
+    let halves = |i: usize| head.chunks_exact(4).take(ENOUGH).all(|id| id[i..i + 2] == [0, 0]);
+    if head.len() >= 4 * ENOUGH && halves(0) != halves(2) {
+        let words = "has ids of four bytes and no header; without one they have two";
+        return Err(format!("{words} (`numpy.uint16`, little-endian)"));
     }
     match size % 2 {
         0 => Ok((2, 0..size)),
@@ -281,6 +293,7 @@ mod tests {
         // Ids that would read as one of llm.c's dates, without the zeros of a header.
         let dated = [20240520i32 + 1, 77, 3].map(i32::to_le_bytes).concat().repeat(300);
         assert_eq!(of(&dated), Ok((2, 0..3600)));
+        assert_eq!(of(&[0; 600]), Ok((2, 0..600)));
     }
 
     #[test]
@@ -297,6 +310,9 @@ mod tests {
             (llm_c(20240522, 1, 5, 10), "magic number 20240522; token ids have 20240520 and 20240801"),
             (llm_c(278895051, 1, 5, 10), "magic number 278895051"),
             (llm_c(20240520, 1, 5, 10)[..100].to_vec(), "header alone has 1024"),
+            (llm_c(20240520i32.swap_bytes(), 1, 5, 10), "big-endian"),
+            ([11u32, 50256, 198].map(u32::to_le_bytes).concat().repeat(30), "ids of four bytes"),
+            ([11u32, 50256, 198].map(u32::to_be_bytes).concat().repeat(30), "ids of four bytes"),
             (b"\x93NUMPY\x01\0v\0{'descr'".to_vec(), "is a NumPy array"),
             (b"PK\x03\x04\0\0".to_vec(), "is a zip archive"),
             (b"PAR1\x15\x04".to_vec(), "is Parquet"),
