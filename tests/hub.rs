@@ -5,6 +5,7 @@ mod common;
 
 #[cfg(not(feature = "hub"))]
 use common::bench::tree;
+#[cfg(not(feature = "hub"))]
 use indhead::dataset::Dataset;
 use indhead::plan::Planned;
 use std::fs;
@@ -179,4 +180,24 @@ fn names_lead_nowhere_else() {
     cache.point("main", "../../../../etc");
     #[cfg(not(feature = "hub"))]
     assert!(common::complaints(&cache.hub(""), &[]).contains("there is neither"));
+}
+
+#[cfg(not(feature = "hub"))]
+#[test]
+fn a_download_that_was_cut_short_is_told() {
+    let cache = Cache::filled();
+    let said = || {
+        let mut said = String::new();
+        let mut events = |event| {
+            if let indhead::dataset::Event::Warning(words) = event {
+                said += &words;
+            }
+        };
+        Dataset::open(&common::good_plan(&cache.hub("")), &cache.0.path().join("cache"), &mut events)
+            .unwrap();
+        said
+    };
+    assert_eq!(said(), "");
+    fs::write(cache.folder().join("blobs/abc.incomplete"), "some of it").unwrap();
+    assert!(said().contains("owner/name") && said().contains("1 files in the Hugging Face cache were begun"));
 }

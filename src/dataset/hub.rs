@@ -138,6 +138,14 @@ fn open(chosen: &Chosen, _: u64, events: &mut dyn FnMut(Event)) -> Result<Box<dy
         let message = format!("the Hugging Face cache does not have {}: {why}; ", config.repo);
         Error::message(message + &format!("`{command}` brings it there"))
     })?;
+    let unfinished = repository.unfinished(&cache);
+    if unfinished > 0 {
+        let words = "were begun and not finished: what is read may not be all of it";
+        events(Event::Warning(format!(
+            "of {}, {unfinished} files in the Hugging Face cache {words}",
+            config.repo
+        )));
+    }
     let commit = root.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
     let named = Some(format!("{}@{commit}", config.repo));
     Listing { root, include: config.files, named }.open(chosen, events)

@@ -106,6 +106,13 @@ impl Repository {
         }
     }
 
+    /// How many files of it were begun to be downloaded, and not finished, whichever program did.
+    pub fn unfinished(&self, cache: &Path) -> usize {
+        let blobs = fs::read_dir(self.folder(cache).join("blobs")).into_iter().flatten().flatten();
+        let begun = |name: &str| name.ends_with(".incomplete") || name.ends_with(".part");
+        blobs.filter(|entry| begun(&entry.file_name().to_string_lossy())).count()
+    }
+
     fn folder(&self, cache: &Path) -> PathBuf {
         let kind = match self.of {
             Of::Model => "models",
@@ -207,7 +214,7 @@ mod remote {
                         "the Hub could not be asked whether all of {name} is here ({error}): reading what is"
                     )));
                 }
-                Err(error) => return Err(format!("the Hub cannot be asked for {name}: {error}")),
+                Err(error) => return Err(self.refused(revision, &error)),
             };
             if !is_commit(&info.sha) {
                 return Err(format!("the Hub says that {name} is at {:?}, which is no commit", info.sha));
@@ -235,6 +242,23 @@ mod remote {
                     .map_err(|error| format!("cannot write {}: {error}", reference.display()))?;
             }
             Ok(None)
+        }
+    }
+
+    impl Repository {
+        /// Why the Hub did not say what it has.
+        fn refused(&self, revision: &str, error: &ApiError) -> String {
+            let (name, words) = (&self.name, error.to_string());
+            let status = |code: &str| words.ends_with(&format!("http status: {code}"));
+            match () {
+                _ if status("404") => format!("the Hub has no {name} at revision {revision}"),
+                _ if status("401") || status("403") => {
+                    format!(
+                        "the Hub does not show {name}: there is none, or it takes a token (`hf auth login`)"
+                    )
+                }
+                _ => format!("the Hub cannot be asked for {name}: {words}"),
+            }
         }
     }
 
