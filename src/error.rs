@@ -29,6 +29,11 @@ pub enum Error {
 /// A result whose failure is for people.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// A name of a stranger's as it can be shown: control characters, which a terminal would obey, replaced.
+pub fn printable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 impl Error {
     /// An error of its own words.
     pub fn message(words: impl Into<String>) -> Self {
@@ -46,7 +51,7 @@ impl Error {
     }
 
     fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-        let path = path.display().to_string();
+        let path = printable(&path.display().to_string());
         move |source| Error::File { action, path, source }
     }
 

@@ -391,7 +391,7 @@ fn a_gigabyte_of_almost_nothing_is_a_skip() {
     for (name, byte, why) in [
         ("zeros.txt.zst", 0, "binary"),
         ("zeros.jsonl.zst", 0, "not JSON lines"),
-        ("letters.txt.zst", b'a', "a line is longer than 64 MiB"),
+        ("letters.txt.zst", b'a', "a line is longer than 16 MiB"),
     ] {
         let (summary, said) = told(name, &compressed(&mut much(byte)));
         assert_eq!((summary.documents, summary.skipped), (20, 1), "{said}");
@@ -427,11 +427,58 @@ fn invalid_bytes_are_replaced_in_every_form() {
     let (three, _) = told("a.tar", &tar([("a.txt".to_string(), bad.as_slice())]));
     bad.splice(0..0, b"{\"text\": \"".iter().copied());
     bad.extend(b"\"}");
-    let (four, _) = told("a.jsonl", &bad);
+    let (four, said) = told("a.jsonl", &bad);
     for summary in [&one, &two, &three, &four] {
         assert_eq!((summary.documents, summary.replaced), (21, 1));
         assert_eq!((summary.bytes, summary.tokens), (one.bytes, one.tokens));
     }
+    assert!(said.contains("1 of 21 documents are not all UTF-8"), "{said}");
+}
+
+#[test]
+fn utf_16_is_told_and_is_no_text() {
+    let marked = |swap: bool, text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(|unit| if swap { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+    };
+    for (swap, text) in [(false, "plain letters"), (true, "plain letters"), (false, "一二三")] {
+        let bytes = marked(swap, text);
+        for (name, bytes) in [("a.txt", bytes.clone()), ("a.tar", tar([("b.txt".into(), bytes.as_slice())]))]
+        {
+            let (summary, said) = told(name, &bytes);
+            assert_eq!((summary.documents, summary.skipped, summary.replaced), (20, 1, 0), "{said}");
+            assert!(said.contains(name) && said.contains("UTF-16"), "{said}");
+            let error =
+                Place::of(&[(name, &bytes), ("good.tar", &texts(&corpus()))]).open("max_skipped = 0").0;
+            assert!(error.unwrap_err().to_string().contains("UTF-16"));
+        }
+    }
+}
+
+#[test]
+fn a_name_of_an_archive_may_have_line_feeds() {
+    let name = "a name\nof two lines, and a length that only an extended header holds: ".repeat(3) + ".txt";
+    let pair = format!("path={name}\n");
+    let length = (0..).find(|n| format!("{n} {pair}").len() == *n).unwrap();
+    let record = format!("11 mtime=1\n{length} {pair}");
+    let member = |bytes: &[u8]| [bytes, &vec![0; bytes.len().next_multiple_of(512) - bytes.len()]].concat();
+    let bytes = [
+        raw_header("pax", b'x', record.len() as u64),
+        member(record.as_bytes()),
+        raw_header("short.png", b'0', 9),
+        member(b"some text"),
+        vec![0; 1024],
+    ];
+    let (summary, said) = told("a.tar", &bytes.concat());
+    assert_eq!((summary.documents, summary.skipped), (21, 0), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_of_files_are_shown_without_what_a_terminal_obeys() {
+    let (summary, said) = told("a\x1b[31m\n.jsonl", b"{\"text\": \"good\"}\n{\"text\": 1}\n");
+    assert_eq!((summary.documents, summary.skipped), (21, 1), "{said}");
+    assert!(said.contains(".jsonl:2") && !said.contains('\x1b') && !said.contains('\n'), "{said:?}");
 }
 
 #[cfg(not(feature = "parquet"))]
@@ -440,4 +487,16 @@ fn a_form_that_was_left_out_names_its_feature() {
     let place = Place::of(&[("a.parquet", b"PAR1\x15\x04\x00\x00rest of it PAR1")]);
     let error = place.open("").0.unwrap_err().to_string();
     assert!(error.contains("--features parquet"), "{error}");
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn packed_batches_are_unpacked_within_a_bound() {
+    let whole = columns::arrow(&["a".repeat(1 << 20)], Some(arrow_ipc::CompressionType::ZSTD));
+    assert_eq!(told("a.arrow", &whole).0.documents, 21);
+    for (stated, why) in [(1 << 40, "more than 128 MiB"), (1000, "rows from 0 on")] {
+        let (summary, said) = told("a.arrow", &columns::lying_arrow(1 << 20, stated));
+        assert_eq!((summary.documents, summary.skipped), (20, 1), "{said}");
+        assert!(said.contains("a.arrow: ") && said.contains(why), "{said}");
+    }
 }

@@ -13,6 +13,7 @@ mod xz;
 mod zst;
 
 use super::documents::{Document, Flow, Skipped, Take};
+use crate::error::printable;
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
@@ -83,9 +84,8 @@ pub struct Name {
 impl Name {
     /// Something inside this one. Archives are strangers: what cannot be printed is not.
     pub fn inside(&self, name: &str) -> Name {
-        let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-        let shown: String = name.chars().take(200).map(printable).collect();
-        Name { shown: format!("{}/{shown}", self.shown), ending: name.to_string() }
+        let first: String = name.chars().take(200).collect();
+        Name { shown: format!("{}/{}", self.shown, printable(&first)), ending: name.to_string() }
     }
 }
 
@@ -120,12 +120,26 @@ pub fn is_plain(name: &str) -> bool {
     of_name(name).is_none_or(|(format, _)| std::ptr::eq(format, &text::FORMAT))
 }
 
-/// Whether a file's beginning may be of the form that its name says.
-pub fn begins(name: &str, head: &[u8]) -> bool {
-    match of_name(name) {
-        Some((format, _)) => (format.begins)(head),
-        None => of_beginning(head).is_some() || (text::FORMAT.begins)(head),
+/// Why a file with such a beginning is not read, in words, if it is not.
+pub fn unfit(name: &str, head: &[u8]) -> Option<String> {
+    let format = of_name(name).map(|(format, _)| format);
+    match head {
+        [] => Some("empty".into()),
+        head => misfit(format.or_else(|| of_beginning(head)).unwrap_or(&text::FORMAT), head),
     }
+}
+
+/// Why a beginning is none of a form, if it is none.
+fn misfit(format: &Format, head: &[u8]) -> Option<String> {
+    if (format.begins)(head) {
+        return None;
+    }
+    let is = of_beginning(head).map_or(String::new(), |format| format!(": it is {}", format.name));
+    Some(match format.name {
+        _ if text::is_utf_16(head) => "UTF-16, and only UTF-8 is read".into(),
+        name if name == text::FORMAT.name => format!("binary{is}"),
+        name => format!("not {name}, as its name says{is}"),
+    })
 }
 
 fn of_beginning(head: &[u8]) -> Option<&'static Format> {
@@ -201,11 +215,10 @@ impl<'a, 't> Reading<'a, 't> {
             Some(found) => found,
             None => (of_beginning(&head).unwrap_or(&text::FORMAT), String::new()),
         };
-        if !(format.begins)(&head) {
-            let is = of_beginning(&head).map_or(String::new(), |format| format!(": it is {}", format.name));
-            return match std::ptr::eq(format, &text::FORMAT) {
-                true => self.passed_over(name, format!("binary{is}")),
-                false => self.cut(name, format!("not {}, as its name says{is}", format.name)),
+        if let Some(why) = misfit(format, &head) {
+            return match std::ptr::eq(format, &text::FORMAT) && !text::is_utf_16(&head) {
+                true => self.passed_over(name, why),
+                false => self.cut(name, why),
             };
         }
         let input: Input<'_> = Box::new(Headed { head: io::Cursor::new(head), error, rest: input });

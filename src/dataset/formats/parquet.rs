@@ -25,9 +25,6 @@ mod rows {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use std::fs::File;
 
-    /// Rows that are read together.
-    const ROWS: usize = 64;
-
     pub fn read(reading: &mut Reading<'_, '_>, name: &Name, file: &File) -> Flow {
         let opened = file.try_clone().map_err(ParquetError::from).and_then(SerializedFileReader::new);
         let opened = match opened {
@@ -87,24 +84,21 @@ mod rows {
             values.clear();
             levels.clear();
             let known = (optional > 0).then_some(&mut levels);
-            let rows = match column.read_records(ROWS, known, None, &mut values) {
+            // One at a time: a row keeps its page in memory.
+            match column.read_records(1, known, None, &mut values) {
                 Ok((0, _, _)) => return Flow::Continue(()),
-                Ok((rows, _, _)) => rows,
+                Ok(_) => {}
                 Err(error) => return reading.cut(name, format!("rows from {row} on: {error}")),
-            };
-            let mut values = values.iter();
-            for i in 0..rows {
-                let name = Name { shown: format!("{}:{row}", name.shown), ..name.clone() };
-                let is_there = levels.get(i).is_none_or(|level| *level == optional);
-                match is_there.then(|| values.next()).flatten() {
-                    None => reading.broken(&name, "there is no text")?,
-                    Some(text) if text.len() > LONGEST => {
-                        reading.broken(&name, format!("longer than {} MiB", LONGEST >> 20))?;
-                    }
-                    Some(text) => reading.document(&name, text.data().to_vec())?,
-                }
-                row += 1;
             }
+            let name = Name { shown: format!("{}:{row}", name.shown), ..name.clone() };
+            match values.first() {
+                None => reading.broken(&name, "there is no text")?,
+                Some(text) if text.len() > LONGEST => {
+                    reading.broken(&name, format!("longer than {} MiB", LONGEST >> 20))?;
+                }
+                Some(text) => reading.document(&name, text.data().to_vec())?,
+            }
+            row += 1;
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::{Format, Input, Name, Reading, Way, known};
 use crate::dataset::documents::Flow;
 use std::io::{self, Read};
-use tar::{EntryType, Header, PaxExtensions};
+use tar::{EntryType, Header};
 
 /// The registry's entry.
 pub const FORMAT: Format = Format {
@@ -119,14 +119,27 @@ fn extend(extended: &mut Extended, kind: EntryType, member: &mut Member<'_, '_>)
         extended.path = Some(String::from_utf8_lossy(&bytes[..end]).into_owned());
         return Ok(());
     }
-    for record in PaxExtensions::new(&bytes).flatten() {
-        match record.key_bytes() {
-            b"path" => extended.path = Some(String::from_utf8_lossy(record.value_bytes()).into_owned()),
-            b"size" => extended.size = record.value().ok().and_then(|size| size.parse().ok()),
+    let mut rest = bytes.as_slice();
+    while let Some((key, value, after)) = record(rest) {
+        match key {
+            b"path" => extended.path = Some(String::from_utf8_lossy(value).into_owned()),
+            b"size" => extended.size = std::str::from_utf8(value).ok().and_then(|size| size.parse().ok()),
             key => extended.sparse |= key.starts_with(b"GNU.sparse"),
         }
+        rest = after;
     }
     Ok(())
+}
+
+/// The first record of an extended header, its key and value, and what follows it: `LENGTH KEY=VALUE\n`, where the
+/// length is that of all of it. (The crate's reader ends a value at its first line feed, which a name may have.)
+fn record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = bytes.iter().position(|b| *b == b' ')?;
+    let length: usize = std::str::from_utf8(&bytes[..space]).ok()?.parse().ok()?;
+    let (record, rest) = bytes.split_at_checked(length)?;
+    let pair = record.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = pair.iter().position(|b| *b == b'=')?;
+    Some((&pair[..equals], &pair[equals + 1..], rest))
 }
 
 /// Fills a block; false where there is nothing more.

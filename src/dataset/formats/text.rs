@@ -8,7 +8,7 @@ use std::io::Read;
 pub const FORMAT: Format = Format {
     name: "text",
     endings: ENDINGS,
-    begins: |head| !is_binary(head) && of_beginning(head).is_none(),
+    begins: |head| !is_binary(head) && !is_utf_16(head) && of_beginning(head).is_none(),
     certain: false,
     read: Way::Documents(read),
 };
@@ -28,10 +28,18 @@ const ENDINGS: &[(&str, &str)] = &[
 ];
 
 /// The longest document, in bytes: what is in memory at once is bounded.
-pub const LONGEST: usize = 64 << 20;
+pub const LONGEST: usize = 16 << 20;
 
 /// About how long the parts are that a longer text is cut into, in bytes.
 const PART: usize = 1 << 20;
+
+/// How UTF-16 begins, if it says that it is.
+const UTF_16: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+
+/// Whether a beginning is text that is no UTF-8.
+pub fn is_utf_16(bytes: &[u8]) -> bool {
+    UTF_16.iter().any(|mark| bytes.starts_with(mark))
+}
 
 /// Whether a beginning is that of a binary file.
 fn is_binary(bytes: &[u8]) -> bool {
@@ -99,7 +107,7 @@ fn read(reading: &mut Reading<'_, '_>, name: &Name, mut input: Input<'_>) -> Flo
     }
 }
 
-const TOO_LONG: &str = "a line is longer than 64 MiB";
+const TOO_LONG: &str = "a line is longer than 16 MiB";
 
 /// Passes over the rest of a line; what is left is what was read of the next one.
 fn skip_line(input: &mut dyn Read, bytes: &mut Vec<u8>) -> std::io::Result<()> {
@@ -166,7 +174,7 @@ mod tests {
             let all = found(&text);
             let [Ok(first), Err(second), Ok(third)] = all.as_slice() else { panic!("{}", all.len()) };
             assert_eq!((first.text.as_str(), third.text.as_str()), ("a line\n", "another\n"));
-            assert!(second.broken && second.why.contains("64 MiB"), "{second:?}");
+            assert!(second.broken && second.why.contains("16 MiB"), "{second:?}");
         }
     }
 }

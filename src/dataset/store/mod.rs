@@ -23,7 +23,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Counts up whenever the same documents and tokenizer give other files.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// `store.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

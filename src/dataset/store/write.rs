@@ -240,6 +240,10 @@ impl<'a> Writer<'a> {
             };
             events(Event::Warning(format!("passed over {skipped} of {all} documents{lost}, first {first}")));
         }
+        if replaced > 0 {
+            let words = "are not all UTF-8: what is not was replaced";
+            events(Event::Warning(format!("{replaced} of {documents} documents {words}")));
+        }
         let digest = self.digest.finalize().to_hex().to_string();
         let tokens = training + held_out;
         let summary = Summary { documents, bytes, tokens, skipped, replaced, digest, ..self.facts.summary };

@@ -4,7 +4,7 @@ use super::Settings;
 use crate::dataset::Event;
 use crate::dataset::documents::{Documents, Skipped, Take};
 use crate::dataset::formats::{self, Name, Options, Reading};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printable};
 use crate::plan::Chosen;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::cell::Cell;
@@ -57,7 +57,7 @@ impl Listing {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    events(Event::Warning(format!("passed over: {error}")));
+                    events(Event::Warning(printable(&format!("passed over: {error}"))));
                     passed_over += 1;
                     continue;
                 }
@@ -151,7 +151,7 @@ impl Documents for Files {
 
     fn read(&self, file: usize, left: u64, consumed: &Cell<u64>, take: &mut Take<'_>) -> u64 {
         let Listed { path, size, plain } = &self.files[file];
-        let shown = path.display().to_string();
+        let shown = printable(&path.display().to_string());
         let opened = match File::open(path) {
             Ok(opened) => opened,
             Err(error) => {
@@ -159,7 +159,7 @@ impl Documents for Files {
                 return if *plain { *size } else { 0 };
             }
         };
-        let name = Name { ending: shown.clone(), shown };
+        let name = Name { ending: path.to_string_lossy().into_owned(), shown };
         let transform = self.settings.unwrap_lines.then_some(unwrapped as fn(&str) -> String);
         let options = Options { field: &self.settings.field, transform };
         let mut reading = Reading::new(options, left, consumed, take);

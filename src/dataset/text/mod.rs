@@ -3,7 +3,7 @@
 mod files;
 
 use super::documents::Documents;
-use super::formats::{HEAD, begins, is_plain};
+use super::formats::{HEAD, is_plain, unfit};
 use super::{DatasetKind, Event, Source};
 use crate::error::{Error, Result};
 use crate::files::expand;
@@ -31,7 +31,7 @@ pub const KIND: DatasetKind = DatasetKind {
               sample of the whole tree rather than its beginning, and the same files always come in the \
               same order; what is in an archive comes in its order. The same documents in the same order \
               give the same tokens, whatever form they come in. Binary files are passed over; invalid UTF-8 \
-              is replaced and counted; what is broken is named and skipped. A plain text of more than 64 \
+              is replaced and counted; what is broken is named and skipped. A plain text of more than 16 \
               MiB is cut, where lines end, into documents of about 1 MiB; a longer row or line is broken.",
         example: "kind = \"text\"\npath = \"~/.cargo/registry/src\"\ninclude = [\"**/*.rs\"]",
         keys: &[
@@ -161,26 +161,30 @@ pub fn enough_text(
 ) {
     let Some(wanted) = patterns.and_then(|patterns| wanted(patterns).ok()) else { return };
     let tokens = cx.facts.n_ctx.map_or(0, |n_ctx| 2 * (n_ctx as u64 + 1));
-    let (mut files, mut bytes) = (0, 0u64);
+    let (mut files, mut bytes, mut first) = (0, 0u64, None);
     for entry in WalkDir::new(root).follow_links(true).into_iter().flatten() {
         if files > 0 && bytes.saturating_add(files) >= tokens {
             break;
         }
-        if is_to_be_read(&entry, root, &wanted) && begins_well(entry.path()) {
-            // How much text there is in an archive only reading it tells.
-            let size = entry.metadata().map_or(0, |m| m.len());
-            let size = if is_plain(&entry.path().to_string_lossy()) { size } else { u64::MAX };
-            (files, bytes) = (files + 1, bytes.saturating_add(size));
+        if !is_to_be_read(&entry, root, &wanted) {
+            continue;
         }
+        if let Some(why) = wrong_with(entry.path()) {
+            first.get_or_insert((entry.into_path(), why));
+            continue;
+        }
+        // How much text there is in an archive only reading it tells.
+        let size = entry.metadata().map_or(0, |m| m.len());
+        let size = if is_plain(&entry.path().to_string_lossy()) { size } else { u64::MAX };
+        (files, bytes) = (files + 1, bytes.saturating_add(size));
     }
     let is_file = root.is_file();
     if files == 0 {
         let message = format!("there is no text in {}", root.display());
-        let (key, help) = match patterns {
-            _ if is_file => (at, "the file is empty, binary, or not what its ending says".to_string()),
-            Some([_, ..]) => {
-                (by, "no file there, or only empty or binary ones, are of these patterns".to_string())
-            }
+        let (key, help) = match (patterns, first) {
+            (_, Some((_, why))) if is_file => (at, format!("the file is {why}")),
+            (_, Some((path, why))) => (at, format!("{} is {why}", path.display())),
+            (Some([_, ..]), None) => (by, "no file there is of these patterns".to_string()),
             _ => {
                 (at, format!("files of prose and source code are known by their ending; `{by}` takes others"))
             }
@@ -197,10 +201,12 @@ pub fn enough_text(
     }
 }
 
-/// Whether a file can be read, is not empty, and begins as its name says.
-fn begins_well(path: &Path) -> bool {
-    let head = read_at_most(path, HEAD as u64);
-    head.is_ok_and(|head| !head.is_empty() && begins(&path.to_string_lossy(), &head))
+/// Why a file is not read, in words: it cannot be, is empty, or does not begin as its name says.
+fn wrong_with(path: &Path) -> Option<String> {
+    match read_at_most(path, HEAD as u64) {
+        Ok(head) => unfit(&path.to_string_lossy(), &head),
+        Err(error) => Some(format!("unreadable: {error}")),
+    }
 }
 
 fn read_at_most(path: &Path, bytes: u64) -> std::io::Result<Vec<u8>> {
