@@ -226,3 +226,20 @@ fn more_analyses_go_on_and_more_tokens_only_if_asked() {
     let said = bench.bad(&["run", "tiny.toml", "--resume", "--set", "training.steps=8", "--stretch"], 2);
     assert!(said.contains("cannot be made shorter"), "{said}");
 }
+
+#[test]
+fn what_was_killed_before_its_first_checkpoint_begins_again_and_lacks_nothing() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml", "--quiet"]);
+    let (run, whole) = (bench.path().join("runs/tiny"), bench.path().join("whole"));
+    copy(&run, &whole);
+    fs::remove_dir_all(&run).unwrap();
+    // The plan is written first.
+    fs::create_dir_all(&run).unwrap();
+    for name in ["plan.toml", "digests.json"] {
+        fs::copy(whole.join(name), run.join(name)).unwrap();
+    }
+    bench.good(&["run", "tiny.toml", "--resume", "--quiet"]);
+    assert_eq!(differing(&results(&run), &results(&whole)), [""; 0]);
+    assert!(run.join("provenance.json").exists());
+}

@@ -73,3 +73,23 @@ fn sigusr1_saves_and_goes_on() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn the_time_of_a_run_is_that_of_all_its_processes() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml", "--quiet"]);
+    let run = bench.path().join("runs/tiny");
+    let cut = ["done.json", "checkpoints/00000012/state.json"];
+    cut.iter().for_each(|name| fs::remove_file(run.join(name)).unwrap());
+    // As if the first process had been a slow one; the second goes on from step 8.
+    let lines = "{\"step\":8,\"training_seconds\":1000,\"probing_seconds\":70}\n\
+                 {\"step\":12,\"training_seconds\":5000,\"probing_seconds\":80}\n";
+    fs::write(run.join("timings.jsonl"), lines).unwrap();
+    bench.good(&["run", "tiny.toml", "--resume", "--quiet"]);
+    let done: serde_json::Value = serde_json::from_slice(&bench.read("runs/tiny/done.json")).unwrap();
+    let of = |key: &str| done[key].as_f64().unwrap();
+    assert!(of("training_seconds") > 1000.0 && of("training_seconds") < 2000.0, "{done}");
+    assert!(of("probing_seconds") > 70.0 && of("probing_seconds") < 80.0, "{done}");
+    let tokens = of("tokens_per_second") * of("training_seconds");
+    assert!((tokens - 12.0 * 4.0 * 32.0).abs() < 1e-6, "{tokens}");
+}

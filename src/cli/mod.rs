@@ -3,6 +3,7 @@
 mod analyses;
 mod bench;
 mod check;
+mod clock;
 mod compare;
 mod console;
 mod device;

@@ -105,6 +105,8 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
         match resuming::fit(&run, &ready.plan, arguments.stretch)? {
             Fit::Same => {
                 console::note(&format!("{}: done already", run.path.display()));
+                // Who was killed at its very end has left its lock.
+                drop(run.lock());
                 return tell(arguments, &run);
             }
             Fit::Compatible(_) if arguments.resume => {}
@@ -128,7 +130,6 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
         return Err(refuse(&findings));
     }
 
-    let devices = device::of(&plan);
     run.tidy()?;
     let from = if resume { whole(&run) } else { None };
     if !resume {
@@ -141,25 +142,38 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     // First of all: it is what makes the folder a run, which can then be resumed or replaced.
     run.write("plan.toml", plan.to_toml(Some(&findings)).as_bytes())?;
     run.write("spec.toml", &bytes)?;
-    if !resume {
+    // What was killed before its first checkpoint may lack any of these.
+    if from.is_none() {
         run.write("tokenizer.json", dataset.tokenizer().json())?;
         arguments.form.keep(&plan.report.template, &run)?;
-        let n_parameters = (devices.n_parameters)(&plan)?;
+        let n_parameters = (device::of(&plan).n_parameters)(&plan)?;
         run.write_json("provenance.json", &provenance::provenance(&plan, &dataset, n_parameters))?;
     }
-    let mut watcher = Watcher::new(&plan, &dataset, &run, arguments.quiet)?;
-    let trained = (devices.train)(&plan, &dataset, &run, from, &mut watcher);
+    train(&plan, &dataset, &run, from, arguments.quiet).map_err(|failure| match failure {
+        Failure::World(error @ Error::File { .. }) if !run.checkpoints().is_empty() => {
+            let help = format!("help: what was saved is whole; go on with: {} --resume", command_line());
+            Failure::World(Error::message(format!("{error}\n{help}")))
+        }
+        failure => failure,
+    })?;
+    tell(arguments, &run)
+}
+
+/// Trains from a step on, and writes what there is to write.
+fn train(plan: &Plan, dataset: &Dataset, run: &RunDirectory, from: Option<u64>, quiet: bool) -> Outcome {
+    let mut watcher = Watcher::new(plan, dataset, run, from, quiet)?;
+    let trained = (device::of(plan).train)(plan, dataset, run, from, &mut watcher);
     watcher.progress.finish();
+    watcher.clock.keep();
     if let Err(Error::Interrupted) = trained {
-        return Err(Failure::Interrupted(go_on(&run)));
+        return Err(Failure::Interrupted(go_on(run)));
     }
     trained?;
     let Watcher { mut observer, clock, .. } = watcher;
-    catch_up(&plan, &run, &mut observer)?;
-    analyses::write_observed(&plan, &run, &observer)?;
+    catch_up(plan, run, &mut observer)?;
+    analyses::write_observed(plan, run, &observer)?;
     run.seal("metrics.jsonl")?;
-    run.write_json("done.json", &clock.summary())?;
-    tell(arguments, &run)
+    Ok(run.write_json("done.json", &clock.summary())?)
 }
 
 /// Renders the report of a run that ended.
