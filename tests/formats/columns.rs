@@ -1,9 +1,10 @@
 //! Documents as columns.
 
-use arrow_array::{Int64Array, RecordBatch, StringArray};
+use arrow_array::types::Int32Type;
+use arrow_array::{DictionaryArray, Int64Array, RecordBatch, StringArray};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -14,7 +15,10 @@ pub fn forms(documents: &[String]) -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("snappy.parquet", parquet(documents, Compression::SNAPPY)),
         ("zstd.parquet", parquet(documents, Compression::ZSTD(ZstdLevel::default()))),
+        ("gzip.parquet", parquet(documents, Compression::GZIP(GzipLevel::default()))),
+        ("lz4.parquet", parquet(documents, Compression::LZ4_RAW)),
         ("docs.arrow", arrow(documents, None)),
+        ("dictionary.arrow", dictionary(documents)),
         ("zstd.arrow", arrow(documents, Some(CompressionType::ZSTD))),
         ("lz4.arrow", arrow(documents, Some(CompressionType::LZ4_FRAME))),
     ]
@@ -52,6 +56,16 @@ pub fn arrow(documents: &[String], compression: Option<CompressionType>) -> Vec<
     let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
     let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batches[0].schema(), options).unwrap();
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.finish().unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// One batch of numbers that say which text.
+fn dictionary(documents: &[String]) -> Vec<u8> {
+    let texts: DictionaryArray<Int32Type> = documents.iter().map(String::as_str).collect();
+    let batch = RecordBatch::try_from_iter([("text", Arc::new(texts) as _)]).unwrap();
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
     writer.finish().unwrap();
     writer.into_inner().unwrap()
 }

@@ -24,7 +24,8 @@ mod batches {
     use super::{FILE, MARK};
     use crate::dataset::documents::Flow;
     use crate::dataset::formats::{Input, LONGEST, Name, Reading};
-    use arrow_array::{Array, LargeStringArray, RecordBatch, StringArray, StringViewArray};
+    use arrow_array::types::Int32Type;
+    use arrow_array::{Array, DictionaryArray, LargeStringArray, RecordBatch, StringArray, StringViewArray};
     use arrow_buffer::Buffer;
     use arrow_ipc::reader::StreamDecoder;
     use arrow_ipc::{Message, root_as_message};
@@ -159,6 +160,10 @@ mod batches {
         let plain = any.downcast_ref::<StringArray>().map(|column| column.value(row));
         let large = || any.downcast_ref::<LargeStringArray>().map(|column| column.value(row));
         let view = || any.downcast_ref::<StringViewArray>().map(|column| column.value(row));
-        plain.or_else(large).or_else(view)
+        let each_once = || {
+            let column = any.downcast_ref::<DictionaryArray<Int32Type>>()?;
+            text(column.values(), column.key(row)?)
+        };
+        plain.or_else(large).or_else(view).or_else(each_once)
     }
 }

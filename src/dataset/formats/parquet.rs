@@ -48,13 +48,22 @@ mod rows {
                     texts(reading, name, values, optional, row)?;
                 }
                 Ok(_) => reading.broken(name, "its column is not of text")?,
-                Err(error) => reading.cut(name, format!("rows from {row} on: {error}"))?,
+                Err(error) => reading.cut(name, format!("rows from {row} on: {}", told(&error)))?,
             }
             row += rows;
             // The next group is read all the same.
             reading.tell_cut((size as f64 * row as f64 / all) as u64)?;
         }
         Flow::Continue(())
+    }
+
+    /// What the crate says, but for how it was built.
+    fn told(error: &ParquetError) -> String {
+        let said = error.to_string();
+        match said.split_once("Disabled feature at compile time: ") {
+            Some((_, codec)) => format!("{codec} is not unpacked here: write it anew with zstd"),
+            None => said,
+        }
     }
 
     /// Where the column is.
@@ -88,7 +97,7 @@ mod rows {
             match column.read_records(1, known, None, &mut values) {
                 Ok((0, _, _)) => return Flow::Continue(()),
                 Ok(_) => {}
-                Err(error) => return reading.cut(name, format!("rows from {row} on: {error}")),
+                Err(error) => return reading.cut(name, format!("rows from {row} on: {}", told(&error))),
             }
             let name = Name { shown: format!("{}:{row}", name.shown), ..name.clone() };
             match values.first() {
