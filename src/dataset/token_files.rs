@@ -141,8 +141,8 @@ fn ids_in(head: &[u8], size: u64) -> Result<(usize, Range<u64>), String> {
             )),
         };
     }
-    // Ids are no thousand zeros; a header is, and begins with a number that no single id is.
-    if magic > 0xffff && head.len() >= HEADER as usize && (3..256).all(|i| number(i) == 0) {
+    // Ids are no thousand zeros; a header is.
+    if magic != 0 && head.len() >= HEADER as usize && (3..256).all(|i| number(i) == 0) {
         let known = LLM_C.map(|(magic, ..)| magic.to_string()).join(" and ");
         return Err(format!(
             "has a header like llm.c's with the magic number {magic}; token ids have {known}"
@@ -309,6 +309,7 @@ mod tests {
             (llm_c(20240801, 1, 5, 20), "version 1; version 7 is known"),
             (llm_c(20240522, 1, 5, 10), "magic number 20240522; token ids have 20240520 and 20240801"),
             (llm_c(278895051, 1, 5, 10), "magic number 278895051"),
+            (llm_c(12345, 1, 5, 10), "magic number 12345"),
             (llm_c(20240520, 1, 5, 10)[..100].to_vec(), "header alone has 1024"),
             (llm_c(20240520i32.swap_bytes(), 1, 5, 10), "big-endian"),
             ([11u32, 50256, 198].map(u32::to_le_bytes).concat().repeat(30), "ids of four bytes"),
