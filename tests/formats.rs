@@ -343,6 +343,25 @@ fn an_archive_without_an_end_is_told() {
     assert!(said.contains("it may have been cut"), "{said}");
     let error = Place::of(&[("a.tar", cut)]).open("max_skipped = 0").0.unwrap_err().to_string();
     assert!(error.contains("it may have been cut"), "{error}");
+    let (summary, said) = told("empty.tar", &[0; 10240]);
+    assert_eq!((summary.documents, summary.skipped), (20, 1), "{said}");
+    assert!(said.contains("empty.tar: an archive with nothing in it"), "{said}");
+}
+
+#[test]
+fn damage_that_only_a_checksum_shows_is_told() {
+    // What it holds ends before the checksum does: only who reads on sees that something is wrong.
+    let bytes = gz(&texts(&corpus()));
+    let last = bytes.len() - 6;
+    let mut wrong = bytes.clone();
+    wrong[last] ^= 1;
+    for (bytes, why) in [(wrong.as_slice(), "checksum"), (&bytes[..bytes.len() - 1], "a.tar.gz: ")] {
+        let (summary, said) = told("a.tar.gz", bytes);
+        assert_eq!((summary.documents, summary.skipped), (140, 1), "{said}");
+        assert!(said.contains("a.tar.gz") && said.contains(why), "{said}");
+        let error = Place::of(&[("a.tar.gz", bytes)]).open("max_skipped = 0").0.unwrap_err().to_string();
+        assert!(error.contains("a.tar.gz"), "{error}");
+    }
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn misfit(format: &Format, head: &[u8]) -> Option<String> {
     }
     let is = of_beginning(head).map_or(String::new(), |format| format!(": it is {}", format.name));
     Some(match format.name {
-        _ if text::is_utf_16(head) => "UTF-16, and only UTF-8 is read".into(),
+        _ if text::is_utf_16(head) => "UTF-16 or UTF-32, and only UTF-8 is read".into(),
         name if name == text::FORMAT.name => format!("binary{is}"),
         name => format!("not {name}, as its name says{is}"),
     })
@@ -216,6 +216,10 @@ impl<'a, 't> Reading<'a, 't> {
             None => (of_beginning(&head).unwrap_or(&text::FORMAT), String::new()),
         };
         if let Some(why) = misfit(format, &head) {
+            // What it is was not to be seen; and what holds it ends with it.
+            if let Some(error) = error {
+                return self.cut(name, error);
+            }
             return match std::ptr::eq(format, &text::FORMAT) && !text::is_utf_16(&head) {
                 true => self.passed_over(name, why),
                 false => self.cut(name, why),

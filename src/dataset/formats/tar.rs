@@ -48,10 +48,19 @@ struct Extended {
 
 fn read(reading: &mut Reading<'_, '_>, name: &Name, mut input: Input<'_>) -> Flow {
     let mut extended = Extended::default();
-    loop {
+    for members in 0.. {
         let mut block = [0; BLOCK];
         match read_block(&mut input, &mut block) {
-            Ok(true) if is_end(&block) => return Flow::Continue(()),
+            Ok(true) if is_end(&block) => {
+                if members == 0 {
+                    reading.passed_over(name, "an archive with nothing in it")?;
+                }
+                // What it is packed in has a checksum at its end.
+                return match io::copy(&mut input, &mut io::sink()) {
+                    Ok(_) => Flow::Continue(()),
+                    Err(error) => reading.cut(name, error),
+                };
+            }
             Ok(true) if is_header(&block) => {}
             Ok(true) => return reading.cut(name, "what should be a header is none"),
             // A whole one ends with blocks of zeros.
@@ -98,6 +107,7 @@ fn read(reading: &mut Reading<'_, '_>, name: &Name, mut input: Input<'_>) -> Flo
         }
         reading.tell_cut(reading.consumed.get())?;
     }
+    Flow::Continue(())
 }
 
 fn is_extension(kind: EntryType) -> bool {

@@ -143,7 +143,7 @@ mod tests {
     use std::cell::Cell;
 
     /// What is found in a text.
-    fn found(text: &[u8]) -> Vec<Found> {
+    fn found(text: impl Read) -> Vec<Found> {
         let (mut all, consumed) = (Vec::new(), Cell::new(0));
         let mut take = |found| {
             all.push(found);
@@ -159,9 +159,9 @@ mod tests {
     #[test]
     fn a_text_is_one_document_up_to_the_longest_and_then_its_parts() {
         let mut text = b"0123456789abcde\n".repeat(LONGEST / 16);
-        assert_eq!(found(&text).len(), 1);
+        assert_eq!(found(text.as_slice()).len(), 1);
         text.extend(b"and one line more");
-        let parts: Vec<String> = found(&text).into_iter().map(|part| part.unwrap().text).collect();
+        let parts: Vec<String> = found(text.as_slice()).into_iter().map(|part| part.unwrap().text).collect();
         assert_eq!(parts.len(), LONGEST / PART + 1);
         assert!(parts[..parts.len() - 1].iter().all(|part| part.len() == PART && part.ends_with('\n')));
         assert!(parts.concat().into_bytes() == text);
@@ -171,10 +171,33 @@ mod tests {
     fn a_line_longer_than_any_document_is_told() {
         for longer in [PART, 30 * PART] {
             let text = [b"a line\n".as_slice(), &vec![b'x'; LONGEST + longer], b"\nanother\n"].concat();
-            let all = found(&text);
+            let all = found(text.as_slice());
             let [Ok(first), Err(second), Ok(third)] = all.as_slice() else { panic!("{}", all.len()) };
             assert_eq!((first.text.as_str(), third.text.as_str()), ("a line\n", "another\n"));
             assert!(second.broken && second.why.contains("16 MiB"), "{second:?}");
         }
+    }
+
+    #[test]
+    fn what_fails_to_decode_is_not_taken_for_binary() {
+        // The first bytes come out wrong, and then none do.
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                Err(std::io::Error::other("the decoder failed"))
+            }
+        }
+        let (mut all, consumed) = (Vec::new(), Cell::new(0));
+        let mut take = |found| {
+            all.push(found);
+            Flow::Continue(())
+        };
+        let options = Options { field: "text", transform: None };
+        let mut reading = Reading::new(options, u64::MAX, &consumed, &mut take);
+        let name = Name { shown: "a.txt".into(), ending: "a.txt".into() };
+        let input = b"a\0b".as_slice().chain(Failing);
+        assert!(reading.inside(&name, Box::new(input)).is_continue() && reading.tell_cut(3).is_continue());
+        let [Err(skipped)] = all.as_slice() else { panic!("{all:?}") };
+        assert!(skipped.broken && skipped.why.contains("the decoder failed"), "{skipped:?}");
     }
 }
