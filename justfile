@@ -40,6 +40,10 @@ cuda-check:
 gallery:
     cargo test --release --test gallery -- --ignored
 
+# Strange bytes at every door, five minutes each
+fuzz:
+    nice scripts/fuzz.sh 300
+
 # Every operation, fused against composed
 bench:
     cargo bench

@@ -130,6 +130,23 @@ fn a_template_of_ones_own_and_its_mistakes() {
     );
 }
 
+/// They come with runs that others made.
+#[test]
+fn a_template_without_end_is_told() {
+    let record = record(Fate::Formed);
+    for source in [
+        "{% for i in range(10000) %}{% for j in range(10000) %}{% endfor %}{% endfor %}",
+        "{% macro more(n) %}{{ more(n) ~ more(n) }}{% endmacro %}{{ more(1) }}",
+        "{% set ns = namespace(x='x') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "{{ 'x' * 99999999999 }}",
+        "{{ '%999999999999d' | format(1) }}",
+        "{{ name | indent(99999999999) }}",
+    ] {
+        let wrong = report::render(&record, &Template::new("mine.md", source)).unwrap_err();
+        assert!(wrong.to_string().starts_with("mine.md:1: "), "{source}: {wrong}");
+    }
+}
+
 #[test]
 fn a_report_on_disk_replaces_an_earlier_one_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();

@@ -39,10 +39,34 @@ fn a_store_is_made_once_and_told_of() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(bench.good(&["tokenize", "lines.toml"]).contains(first["digest"].as_str().unwrap()));
 
-    // A store that lost a part is made again.
-    fs::write(path.join("training.bin"), b"short").unwrap();
-    assert_eq!(json(&bench, &["tokenize", "lines.toml", "--json"]), first);
-    assert!(tree(path) == before);
+    // A store that lost a part, or does not say of itself what it said, is made again.
+    let facts = fs::read_to_string(path.join("store.json")).unwrap();
+    for (name, damaged) in [
+        ("training.bin", "short".to_string()),
+        ("store.json", facts.replace("\"width\":2", "\"width\":0")),
+        ("store.json", facts.replace("\"width\":2", "\"width\":3")),
+        ("store.json", facts.replace("\"frequencies\":[", "\"frequencies\":[7,")),
+        ("store.json", facts[..facts.len() / 2].to_string()),
+    ] {
+        fs::write(path.join(name), damaged).unwrap();
+        assert_eq!(json(&bench, &["tokenize", "lines.toml", "--json"]), first);
+        assert!(tree(path) == before, "{name}");
+    }
+}
+
+#[test]
+fn tokens_that_are_none_are_told() {
+    let bench = bench(500);
+    let made = json(&bench, &["tokenize", "lines.toml", "--json"]);
+    for part in ["training.bin", "validation.bin"] {
+        let path = std::path::Path::new(made["path"].as_str().unwrap()).join(part);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, vec![0xff; whole.len()]).unwrap();
+        let said = bench.bad(&["run", "lines.toml", "--quiet", "--overwrite"], 1);
+        assert!(said.contains("token 65535 is beyond the vocabulary of 257"), "{part}: {said}");
+        fs::write(&path, whole).unwrap();
+    }
+    bench.good(&["run", "lines.toml", "--quiet", "--overwrite"]);
 }
 
 #[test]

@@ -124,6 +124,18 @@ impl<D: Backend> Model<D> {
         })
     }
 
+    /// Tokens that the vocabulary has.
+    fn known(&self, tokens: &[usize]) -> Result<()> {
+        match tokens.iter().find(|token| **token >= self.d_vocab) {
+            None => Ok(()),
+            Some(token) => Err(Error::message(format!(
+                "token {token} is beyond the vocabulary of {}: where it was read from is damaged, or has another \
+                 tokenizer's tokens",
+                self.d_vocab
+            ))),
+        }
+    }
+
     /// Tokens `[batch, position]` to the normalised residual stream before the unembedding,
     /// `[batch, position, d_model]`. With `record` the tape lives through all blocks.
     fn stream(
@@ -151,8 +163,9 @@ impl<D: Backend> Model<D> {
     /// Mean next-token loss, nats, of windows `[batch, position + 1]`, on a tape.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the device fails, or a token is none of the vocabulary.
     pub fn loss(&self, windows: &[usize], batch: usize) -> Result<Taped<(), D>> {
+        self.known(windows)?;
         let (inputs, targets) = split_windows(windows, batch);
         let run = || {
             let x = self.stream(&inputs, batch, &mut Pass::default(), true)?;
@@ -165,8 +178,9 @@ impl<D: Backend> Model<D> {
     /// The loss of every target of windows `[batch, position + 1]`, nats, `[batch, position]`.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the device fails, or a token is none of the vocabulary.
     pub fn token_losses(&self, windows: &[usize], batch: usize, pass: &mut Pass<D>) -> Result<Vec<f32>> {
+        self.known(windows)?;
         let (inputs, targets) = split_windows(windows, batch);
         let mut run = || {
             let (x, _) = self.stream(&inputs, batch, pass, false)?.split_tape();
@@ -179,8 +193,9 @@ impl<D: Backend> Model<D> {
     /// Logits `[batch, position, d_vocab]` of tokens `[batch, position]`.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the device fails, or a token is none of the vocabulary.
     pub fn logits(&self, tokens: &[usize], batch: usize, pass: &mut Pass<D>) -> Result<Vec<f32>> {
+        self.known(tokens)?;
         let mut run = || {
             let (x, _) = self.stream(tokens, batch, pass, false)?.split_tape();
             let (w_u, layout) = self.unembedding;

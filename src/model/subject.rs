@@ -183,6 +183,7 @@ impl<D: Backend> Subject for Model<D> {
     fn patterns(&self, sequences: &[Vec<usize>]) -> Result<Patterns> {
         let mut pass = Pass { keep_patterns: true, ..Pass::default() };
         let tokens = sequences.concat();
+        self.known(&tokens)?;
         self.stream(&tokens, sequences.len(), &mut pass, false).map_err(Error::device)?;
         let layer = |(layer, pattern): (usize, crate::ops::Pattern<D>)| {
             let n_heads = pattern.shape().1;
@@ -208,7 +209,9 @@ impl<D: Backend> Subject for Model<D> {
 
     fn streams(&self, sequences: &[Vec<usize>]) -> Result<Streams> {
         let mut pass = Pass { keep_streams: true, ..Pass::default() };
-        self.stream(&sequences.concat(), sequences.len(), &mut pass, false).map_err(Error::device)?;
+        let tokens = sequences.concat();
+        self.known(&tokens)?;
+        self.stream(&tokens, sequences.len(), &mut pass, false).map_err(Error::device)?;
         let values = pass.streams.into_iter().map(|stream| stream.as_vec());
         let after = self.sources.iter().cloned().zip(values).collect();
         Ok(Streams { d_model: self.d_model, inputs: self.sources.len() - self.blocks.len(), after })
@@ -216,7 +219,9 @@ impl<D: Backend> Subject for Model<D> {
 
     fn values(&self, sequences: &[Vec<usize>]) -> Result<HeadValues> {
         let mut pass = Pass { keep_values: true, ..Pass::default() };
-        self.stream(&sequences.concat(), sequences.len(), &mut pass, false).map_err(Error::device)?;
+        let tokens = sequences.concat();
+        self.known(&tokens)?;
+        self.stream(&tokens, sequences.len(), &mut pass, false).map_err(Error::device)?;
         let n_heads = |layer: usize| self.heads.iter().find(|(l, _)| *l == layer).map_or(0, |(_, n)| *n);
         let layers = pass.values.into_iter().map(|(layer, v)| (layer, n_heads(layer), v.as_vec()));
         Ok(HeadValues {

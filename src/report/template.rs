@@ -133,6 +133,9 @@ impl Template {
     fn mistake(&self, error: &Error) -> ReportError {
         let line = error.line().unwrap_or(1);
         let words = match error.detail() {
+            _ if error.kind() == ErrorKind::OutOfFuel => {
+                "it goes on and on, or writes without end".to_string()
+            }
             Some(detail) => format!("{}: {detail}", error.kind()),
             None => error.kind().to_string(),
         };
@@ -158,8 +161,13 @@ fn files_of(folder: &Path) -> Vec<(String, String)> {
     paths.iter().filter_map(read).collect()
 }
 
+/// What a template may do: so many instructions, or 64 times as many bytes. Every table of a large run written out cell
+/// by cell takes a tenth of it.
+const FUEL: u64 = 20_000_000;
+
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // The context's words are escaped for Markdown already.
     environment.set_auto_escape_callback(|_| AutoEscape::None);

@@ -36,6 +36,8 @@ pub struct Journal {
     pub replaced: u64,
     /// The first of what was skipped, in words.
     pub first: Vec<String>,
+    /// blake3 of all this without it, once it is written.
+    pub seal: String,
 }
 
 impl Journal {
@@ -48,7 +50,14 @@ impl Journal {
         let bytes = fs::read(folder.join(NAME)).unwrap_or_default();
         let journal: Journal = serde_json::from_slice(&bytes).unwrap_or_default();
         // As after a disk that filled up, or lost what it was told to keep.
-        Ok(if journal.is_backed(folder, width as u64) { journal } else { Journal::default() })
+        let whole = journal.sealed()? == journal && journal.is_backed(folder, width as u64);
+        Ok(if whole { journal } else { Journal::default() })
+    }
+
+    fn sealed(&self) -> Result<Journal> {
+        let open = Journal { seal: String::new(), ..self.clone() };
+        let seal = blake3::hash(&json(&open)?).to_hex().to_string();
+        Ok(Journal { seal, ..open })
     }
 
     fn is_backed(&self, folder: &Path, width: u64) -> bool {
@@ -64,11 +73,11 @@ impl Journal {
     /// If the disk refuses.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join(NAME);
-        let bytes = serde_json::to_vec(self).map_err(|e| Error::message(e.to_string()))?;
-        files::write(&path, &bytes).map_err(Error::write(&path))
+        files::write(&path, &json(&self.sealed()?)?).map_err(Error::write(&path))
     }
 
-    /// Counts again what was written before: the digest of its documents, and the frequencies.
+    /// Counts again what was written before: the digest of its documents, and the frequencies. Says whether the
+    /// documents come to what the journal says.
     ///
     /// # Errors
     /// If a file cannot be read.
@@ -78,7 +87,7 @@ impl Journal {
         facts: &mut Facts,
         digest: &mut blake3::Hasher,
         events: &mut dyn FnMut(Event),
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let open = |name: &str| {
             let path = folder.join(name);
             File::open(&path).map(BufReader::new).map_err(Error::read(&path))
@@ -86,12 +95,18 @@ impl Journal {
         let mut parts = [open("training.bin")?, open("validation.bin")?];
         let mut documents = open("documents.bin")?;
         let (total, mut done) = (self.training + self.held_out, 0);
+        let mut left = [self.training, self.held_out];
         let mut ids = Vec::new();
         for number in 0..self.documents {
             let mut entry = [0; 8];
             documents.read_exact(&mut entry).map_err(Error::read(folder))?;
             let entry = u64::from_le_bytes(entry);
             let (tokens, held_out) = (entry >> 1, entry & 1 == 1);
+            // One is the start token.
+            match left[usize::from(held_out)].checked_sub(tokens) {
+                Some(rest) if tokens > 0 => left[usize::from(held_out)] = rest,
+                _ => return Ok(false),
+            }
             let bytes = tokens * facts.width as u64;
             let mut document = (&mut parts[usize::from(held_out)]).take(bytes);
             digest.update(&(tokens - 1).to_le_bytes());
@@ -108,8 +123,12 @@ impl Journal {
                 events(Event::Progress { what: "finding the place", done, total });
             }
         }
-        Ok(())
+        Ok(left == [0, 0])
     }
+}
+
+fn json(journal: &Journal) -> Result<Vec<u8>> {
+    serde_json::to_vec(journal).map_err(|e| Error::message(e.to_string()))
 }
 
 /// Takes ids, as they stand in a file, into account.

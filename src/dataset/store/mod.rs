@@ -65,7 +65,7 @@ impl Store {
         }
         let folder = cache.join("stores");
         let key = key(documents, tokenizer);
-        let found = |folder: &Path| found(folder, &key);
+        let found = |folder: &Path| found(folder, &key, documents, tokenizer);
         if let Some((path, facts)) = found(&folder) {
             return Store::read(path, facts, documents, window);
         }
@@ -101,7 +101,8 @@ impl Store {
         window: usize,
         cache: &Path,
     ) -> Option<Store> {
-        let (path, facts) = found(&cache.join("stores"), &key(documents, tokenizer))?;
+        let key = key(documents, tokenizer);
+        let (path, facts) = found(&cache.join("stores"), &key, documents, tokenizer)?;
         Store::read(path, facts, documents, window).ok()
     }
 
@@ -139,11 +140,18 @@ fn json(facts: &Facts) -> Result<Vec<u8>> {
 }
 
 /// The whole store that a key leads to.
-fn found(folder: &Path, key: &str) -> Option<(PathBuf, Facts)> {
-    let name = fs::read_to_string(folder.join(key).with_extension("name")).ok()?;
-    let path = folder.join(name.trim());
+fn found(
+    folder: &Path,
+    key: &str,
+    documents: &dyn Documents,
+    tokenizer: &Tokenizer,
+) -> Option<(PathBuf, Facts)> {
+    let written = fs::read_to_string(folder.join(key).with_extension("name")).ok()?;
+    let path = folder.join(written.trim());
     let facts: Facts = serde_json::from_slice(&fs::read(path.join("store.json")).ok()?).ok()?;
-    is_whole(&path, &facts).then_some((path, facts))
+    // The name is a digest of the facts: others are damaged.
+    let named = name(&facts, documents, tokenizer).ok()? == written.trim();
+    (named && is_whole(&path, &facts)).then_some((path, facts))
 }
 
 /// Whether all tokens of a store are there.
@@ -157,7 +165,8 @@ fn is_whole(path: &Path, facts: &Facts) -> bool {
 /// Gives a finished folder its name, unless the same store is there already.
 fn keep(working: &Path, path: &Path, facts: &Facts) -> Result<PathBuf> {
     let discard = |folder: &Path| fs::remove_dir_all(folder).map_err(Error::write(folder));
-    let is_there = || path.join("store.json").exists() && is_whole(path, facts);
+    let same = |bytes: Vec<u8>| json(facts).is_ok_and(|facts| facts == bytes);
+    let is_there = || fs::read(path.join("store.json")).is_ok_and(same) && is_whole(path, facts);
     if path.exists() && !is_there() {
         discard(path)?;
     }

@@ -98,11 +98,12 @@ impl<'a> Writer<'a> {
         };
         let d_vocab = tokenizer.d_vocab();
         let width = if d_vocab <= 1 << 16 { 2 } else { 4 };
-        let mut facts = Facts { summary, width, frequencies: vec![0; d_vocab] };
-        let mut digest = blake3::Hasher::new();
-        let journal = Journal::find(folder, width)?;
-        if journal.documents > 0 {
-            journal.recount(folder, &mut facts, &mut digest, events)?;
+        let nothing = Facts { summary, width, frequencies: vec![0; d_vocab] };
+        let (mut facts, mut digest) = (nothing.clone(), blake3::Hasher::new());
+        let mut journal = Journal::find(folder, width)?;
+        if journal.documents > 0 && !journal.recount(folder, &mut facts, &mut digest, events)? {
+            // What was written has been damaged since: it is written anew.
+            (journal, facts, digest) = (Journal::default(), nothing, blake3::Hasher::new());
         }
         let open = |name: &str, length: u64| {
             let path = folder.join(name);
@@ -348,6 +349,32 @@ mod tests {
         for (name, bytes) in [("training.bin", 20), ("validation.bin", 0), ("documents.bin", 24)] {
             fs::write(folder.path().join(name), vec![0; bytes]).unwrap();
         }
-        assert_eq!(Journal::find(folder.path(), 2).unwrap(), journal);
+        let found = Journal::find(folder.path(), 2).unwrap();
+        assert_eq!((found.documents, found.training), (3, 10));
+        let path = folder.path().join(super::super::journal::NAME);
+        let damaged = fs::read_to_string(&path).unwrap().replace("\"training\":10", "\"training\":9");
+        fs::write(&path, damaged).unwrap();
+        assert_eq!(Journal::find(folder.path(), 2).unwrap(), Journal::default());
+    }
+
+    /// What the journal counts is there, and is not what was written.
+    #[test]
+    fn damaged_documents_are_written_anew() {
+        let config = toml::from_str("d_vocab = 100").unwrap();
+        let tokenizer = Tokenizer::from_keys(&Chosen { kind: "ids".into(), config }).unwrap();
+        let whole = tempfile::tempdir().unwrap();
+        make(&Numbers, &tokenizer, whole.path(), &mut |_| {}).unwrap();
+        for entry in [1, u64::MAX] {
+            let folder = tempfile::tempdir().unwrap();
+            for file in fs::read_dir(whole.path()).unwrap().flatten() {
+                fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+            }
+            let path = folder.path().join("documents.bin");
+            let mut documents = fs::read(&path).unwrap();
+            documents[16..24].copy_from_slice(&entry.to_le_bytes());
+            fs::write(&path, documents).unwrap();
+            make(&Numbers, &tokenizer, folder.path(), &mut |_| {}).unwrap();
+            assert!(files(folder.path()) == files(whole.path()), "{entry}");
+        }
     }
 }
