@@ -32,8 +32,8 @@ impl<'a> Clock<'a> {
         let path = run.file("timings.jsonl");
         let spent = step.and_then(|step| {
             let lines = std::fs::read_to_string(&path).ok()?;
-            let known = lines.lines().filter_map(|line| serde_json::from_str::<Spent>(line).ok());
-            known.filter(|spent| spent.step <= step).last()
+            let mut known = lines.lines().filter_map(|line| serde_json::from_str::<Spent>(line).ok());
+            known.rfind(|spent| spent.step <= step)
         });
         let opened = OpenOptions::new().create(true).append(true).open(&path);
         Ok(Clock {
