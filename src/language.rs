@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 /// The language as this program speaks it on this machine.
 pub fn language() -> Language {
+    let (devices, no_gpu) = device::available();
     Language {
         top: keys::TOP,
         registries: vec![
@@ -22,7 +23,8 @@ pub fn language() -> Language {
             ("checkpoint schedule", *CHECKPOINTS),
             ("probe", *PROBES),
         ],
-        devices: device::available(),
+        devices,
+        no_gpu,
         templates: report::template_names(),
     }
 }

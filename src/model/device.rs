@@ -34,8 +34,12 @@ impl Backend for Cpu {
 #[cfg(feature = "cuda")]
 impl Backend for Cuda {
     fn open() -> Result<Self> {
-        let device = Cuda::try_build(0, 0).map_err(Error::device)?;
+        ops::cuda::load().map_err(Error::message)?;
+        let device = Cuda::try_build(0, 0).map_err(|error| refused(&error))?;
         device.try_enable_cache().map_err(Error::device)?;
+        // A driver that is older than the kernels says so at the first of them.
+        let one: Tensor<Rank1<1>, f32, _> = device.try_ones().map_err(|error| refused(&error))?;
+        one.try_square().map_err(|error| refused(&error))?;
         Ok(device)
     }
 
@@ -44,13 +48,31 @@ impl Backend for Cuda {
     }
 }
 
-/// The devices of this machine, from the slowest to the fastest.
-pub fn available() -> Vec<&'static str> {
-    let mut devices = vec!["cpu"];
+/// Why a card cannot be used, as far as the driver's word for it is known.
+#[cfg(feature = "cuda")]
+fn refused(error: &impl std::fmt::Debug) -> Error {
+    let said = format!("{error:?}");
+    let known = [
+        ("NO_DEVICE", "there is no NVIDIA card that the driver can use"),
+        ("UNSUPPORTED_PTX_VERSION", "the driver is older than the CUDA that this program was built with"),
+        ("SYSTEM_DRIVER_MISMATCH", "the driver's library is of another version than the driver"),
+        ("INSUFFICIENT_DRIVER", "the driver is too old"),
+        ("NO_BINARY_FOR_GPU", "the card is older than the one that this program was built for"),
+        ("OUT_OF_MEMORY", "the card has no memory left"),
+    ];
+    let words =
+        known.iter().find(|(code, _)| said.contains(code)).map_or("the card cannot be used", |(_, w)| w);
+    Error::message(format!("{words} ({said})"))
+}
+
+/// The devices of this machine, from the slowest to the fastest; and why there is no GPU among them, if this program
+/// was built for one.
+pub fn available() -> (Vec<&'static str>, Option<String>) {
     #[cfg(feature = "cuda")]
-    if <Cuda as Backend>::open().is_ok() {
-        devices.push("cuda");
-    }
-    devices.dedup();
-    devices
+    return match <Cuda as Backend>::open() {
+        Ok(_) => (vec!["cpu", "cuda"], None),
+        Err(error) => (vec!["cpu"], Some(error.to_string())),
+    };
+    #[cfg(not(feature = "cuda"))]
+    (vec!["cpu"], None)
 }

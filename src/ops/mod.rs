@@ -17,6 +17,8 @@ mod backend;
 pub mod causal_attention;
 pub mod causal_conv1d;
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod embedding;
 pub mod linear;
 pub mod linear_cross_entropy;

@@ -67,10 +67,9 @@ impl Resolver<'_> {
         let device = if device == "auto" { here.last().copied().unwrap_or("cpu") } else { &device };
         if !here.contains(&device) {
             let message = format!("there is no device \"{device}\" here");
-            let help = format!(
-                "devices here: {}; a build with `--features cuda` on a machine with an NVIDIA GPU has \"cuda\"",
-                here.join(", ")
-            );
+            let why = self.language.no_gpu.as_deref();
+            let build = "a build with `--features cuda` on a machine with an NVIDIA GPU has \"cuda\"";
+            let help = format!("devices here: {}; {}", here.join(", "), why.unwrap_or(build));
             self.findings.error("training.device", message, help);
         }
         let Some(precision) = text(root, &["training", "precision"]) else { return };

@@ -202,6 +202,8 @@ pub struct Language {
     pub registries: Vec<(&'static str, &'static [&'static Kind])>,
     /// The devices this program can use here.
     pub devices: Vec<&'static str>,
+    /// Why no GPU is among them, if this program was built for one.
+    pub no_gpu: Option<String>,
     /// The report templates that are built in.
     pub templates: Vec<&'static str>,
 }
