@@ -31,7 +31,6 @@ indhead_cuda_toolkit() {
             chmod +x "$root"/packages/nvidia/cu13/bin/* "$root"/packages/nvidia/cu13/nvvm/bin/* || return
         else
             for folder in "$root"/packages/nvidia/*/include; do cp -rs "$folder/." "$root/include/" || return; done
-            cp "$here/scripts/nvcc-by-nvrtc.py" "$root/bin/nvcc" && chmod +x "$root/bin/nvcc" || return
         fi
         # Libraries with nothing in them: the linker asks for their names, and takes nothing from them.
         for library in cuda nvrtc cublas cublasLt; do
@@ -41,6 +40,9 @@ indhead_cuda_toolkit() {
         printf '#!/bin/sh\necho compute_cap\necho "${INDHEAD_COMPUTE_CAP:-8.0}"\n' >"$root/bin/nvidia-smi"
         chmod +x "$root/bin/nvidia-smi"
         touch "$root/whole"
+    fi
+    if [ "$major" = 12 ]; then
+        cp "$here/scripts/nvcc-by-nvrtc.py" "$root/bin/nvcc" && chmod +x "$root/bin/nvcc" || return
     fi
     export CUDA_PATH=$root CUDA_ROOT=$root CUDA_TOOLKIT_ROOT_DIR=$root CUDA_COMPUTE_CAP=$capability
     export INDHEAD_COMPUTE_CAP="${capability%?}.${capability: -1}"

@@ -16,7 +16,7 @@ INFINITE = "__int_as_float(0x7f800000)"
 ROOT = Path(__file__).resolve().parent.parent
 # What NVRTC has of itself, under the names that files ask for.
 OWN_HEADERS = {
-    "math.h": "\n".join(
+    "math.h": "#pragma once\n" + "\n".join(
         f"#define {name} {value}"
         for name, value in {
             "INFINITY": INFINITE,
@@ -26,7 +26,7 @@ OWN_HEADERS = {
             "M_2_SQRTPI": 2 / math.sqrt(math.pi),
         }.items()
     ),
-    "cstdint": "typedef signed char int8_t; typedef unsigned char uint8_t; typedef short int16_t;"
+    "cstdint": "#pragma once\ntypedef signed char int8_t; typedef unsigned char uint8_t; typedef short int16_t;"
     "typedef unsigned short uint16_t; typedef int int32_t; typedef unsigned int uint32_t;"
     "typedef long long int64_t; typedef unsigned long long uint64_t;"
     "typedef long intptr_t; typedef unsigned long uintptr_t;",
@@ -75,6 +75,8 @@ def compile_to_ptx(nvrtc, source, architecture, folders):
     folders = [*folders, str(source.parent), str(ROOT / "include")]
     options = [f"--gpu-architecture={architecture.replace('sm_', 'compute_')}", "--std=c++17"]
     options += [f"--include-path={folder}" for folder in folders]
+    # nvcc includes these by itself.
+    options += [f"--pre-include={name}" for name in OWN_HEADERS]
     nvrtc(
         "CompileProgram",
         program,

@@ -34,7 +34,7 @@ impl Backend for Cpu {
 #[cfg(feature = "cuda")]
 impl Backend for Cuda {
     fn open() -> Result<Self> {
-        ops::cuda::load().map_err(Error::message)?;
+        ops::cuda::ready().map_err(Error::message)?;
         let device = Cuda::try_build(0, 0).map_err(|error| refused(&error))?;
         device.try_enable_cache().map_err(Error::device)?;
         // A driver that is older than the kernels says so at the first of them.
@@ -53,10 +53,7 @@ impl Backend for Cuda {
 fn refused(error: &impl std::fmt::Debug) -> Error {
     let said = format!("{error:?}");
     let known = [
-        ("NO_DEVICE", "there is no NVIDIA card that the driver can use"),
         ("UNSUPPORTED_PTX_VERSION", "the driver is older than the CUDA that this program was built with"),
-        ("SYSTEM_DRIVER_MISMATCH", "the driver's library is of another version than the driver"),
-        ("INSUFFICIENT_DRIVER", "the driver is too old"),
         ("NO_BINARY_FOR_GPU", "the card is older than the one that this program was built for"),
         ("OUT_OF_MEMORY", "the card has no memory left"),
     ];

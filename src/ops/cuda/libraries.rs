@@ -131,8 +131,8 @@ mod tests {
         let nothing = Loaded { of: "nobody", names: &["libnothing-at-all.so.7"], functions: &[] };
         assert_eq!(open(&nothing).unwrap_err(), "libnothing-at-all.so.7 of nobody is not to be found");
         static PLACE: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
-        let functions: &[(&str, &AtomicPtr<c_void>)] = &[("strlen", &PLACE), ("cuNothing", &PLACE)];
-        let old = Loaded { of: "the system", names: &["libc.so.6"], functions };
+        static FUNCTIONS: [(&str, &AtomicPtr<c_void>); 2] = [("strlen", &PLACE), ("cuNothing", &PLACE)];
+        let old = Loaded { of: "the system", names: &["libc.so.6"], functions: &FUNCTIONS };
         assert!(open(&old).unwrap_err().contains("has no cuNothing: it is too old"));
         assert!(!PLACE.load(Ordering::Acquire).is_null());
     }

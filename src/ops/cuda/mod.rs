@@ -3,12 +3,59 @@
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod libraries;
 
-/// Makes CUDA's libraries ready to be called.
+/// The oldest CUDA that a driver has to know, as the driver counts: 1000 for a version, 10 for what is after the point.
+const OLDEST: i32 = 12_000;
+
+unsafe extern "C" {
+    fn cuInit(flags: u32) -> u32;
+    fn cuDriverGetVersion(version: *mut i32) -> u32;
+    fn cuDeviceGetCount(count: *mut i32) -> u32;
+}
+
+/// Makes CUDA's libraries ready to be called, and a card.
 ///
 /// # Errors
-/// In words, if one is not there, or is too old to have what is called.
-pub fn load() -> Result<(), String> {
+/// In words, if a library is not there or too old, or there is no card.
+pub fn ready() -> Result<(), String> {
     #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
     libraries::load()?;
-    Ok(())
+    let (mut version, mut count) = (0, 0);
+    // SAFETY: as the driver declares them; the numbers are this function's own.
+    let codes = unsafe { [cuDriverGetVersion(&mut version), cuInit(0), cuDeviceGetCount(&mut count)] };
+    let old = |version: i32| format!("{}.{}", version / 1000, version % 1000 / 10);
+    match codes {
+        [0, ..] if version < OLDEST => {
+            Err(format!("NVIDIA's driver knows CUDA {}, and {} is needed", old(version), old(OLDEST)))
+        }
+        [_, 0, 0] if count > 0 => Ok(()),
+        [_, code, other] => Err(told(if code == 0 { other } else { code })),
+    }
+}
+
+/// A code of the driver's (`CUresult`), in words.
+fn told(code: u32) -> String {
+    let words = match code {
+        0 | 100 => "there is no NVIDIA card that the driver can use",
+        35 => "NVIDIA's driver is too old",
+        46 => "the card is used by another process alone",
+        101 => "there is no such NVIDIA card",
+        803 => "NVIDIA's driver and its library are of two versions",
+        804 => "NVIDIA's driver is too old, and the card takes no other",
+        _ => "NVIDIA's driver does not begin",
+    };
+    format!("{words} (code {code})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_card_is_told_so_and_panics_never() {
+        // Where there is one, it is ready.
+        if let Err(why) = ready() {
+            assert!(why.contains("NVIDIA") || why.contains("CUDA"), "{why}");
+        }
+        assert!(told(100).contains("no NVIDIA card") && told(999).contains("999"));
+    }
 }
