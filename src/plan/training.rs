@@ -77,6 +77,9 @@ impl Resolver<'_> {
             let message = format!("precision \"{precision}\" needs the device \"cuda\"");
             let other = ("training.device", "this device");
             self.findings.clash("training.precision", message, other, "use \"f32\"");
+        } else if precision != "f32" {
+            let message = format!("precision \"{precision}\" is not there yet");
+            self.findings.error("training.precision", message, "matrix products are in \"f32\"");
         }
         if let Some(Value::Table(training)) = root.get_mut("training") {
             training.insert("device".into(), device.into());
