@@ -243,3 +243,55 @@ fn what_was_killed_before_its_first_checkpoint_begins_again_and_lacks_nothing() 
     assert_eq!(differing(&results(&run), &results(&whole)), [""; 0]);
     assert!(run.join("provenance.json").exists());
 }
+
+#[test]
+fn what_was_killed_before_its_plan_was_written_is_no_strangers_folder() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml", "--quiet"]);
+    let wanted = results(&bench.path().join("runs/tiny"));
+    for arguments in [&["--resume"][..], &["--overwrite"], &[]] {
+        let run = bench.path().join("runs/tiny");
+        fs::remove_dir_all(&run).unwrap();
+        fs::create_dir_all(run.join(".writing-checkpoints/00000004")).unwrap();
+        fs::write(run.join("digests.json"), "{}").unwrap();
+        fs::write(run.join(".writing-abc"), "half of so").unwrap();
+        bench.good(&[&["run", "tiny.toml", "--quiet"], arguments].concat());
+        assert_eq!(differing(&results(&run), &wanted), [""; 0], "{arguments:?}");
+    }
+    let never = bench.indhead(&["run", "tiny.toml", "--name", "never", "--resume"]);
+    assert!(String::from_utf8_lossy(&never.stderr).contains("there is no run to resume"));
+}
+
+#[test]
+fn a_run_does_not_go_on_with_another_dataset() {
+    let bench = Bench::new();
+    let text = |word: &str| (0..3000).map(|i| format!("{word} {i} and more of it. ")).collect::<String>();
+    fs::write(bench.path().join("a.txt"), text("one")).unwrap();
+    let set = "dataset={kind=\"text\",path=\"a.txt\"}";
+    bench.good(&["run", "tiny.toml", "--quiet", "--set", set]);
+    let run = bench.path().join("runs/tiny");
+    fs::remove_file(run.join("done.json")).unwrap();
+    fs::remove_dir_all(run.join("checkpoints/00000012")).unwrap();
+    let before = results(&run);
+    fs::write(bench.path().join("a.txt"), text("two")).unwrap();
+    let output = bench.indhead(&["run", "tiny.toml", "--quiet", "--set", set, "--resume"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("another dataset: its digest was"), "{said}");
+    assert_eq!(differing(&results(&run), &before), [""; 0]);
+}
+
+#[test]
+fn a_checkpoint_without_its_state_and_a_run_without_its_provenance_are_named() {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml", "--quiet"]);
+    let run = bench.path().join("runs/tiny");
+    fs::remove_file(run.join("checkpoints/00000012/state.json")).unwrap();
+    let refused = |arguments: &[&str], why: &str| {
+        let output = bench.indhead(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{arguments:?}: {said}");
+    };
+    refused(&["inspect", "runs/tiny", "--text", "Ann"], "00000012/state.json");
+    fs::remove_file(run.join("provenance.json")).unwrap();
+    refused(&["report", "runs/tiny"], "provenance.json is not there any more");
+}

@@ -1,6 +1,7 @@
 //! From a path on the command line to a plan, or to diagnostics.
 
 use super::{Failure, console};
+use crate::files;
 use crate::language::language;
 use crate::plan::{self, Plan, Planned};
 use crate::probes::verdict::EVIDENCE;
@@ -39,7 +40,7 @@ pub fn plan_from_afar(path: &Path, sets: &[String]) -> Result<Ready, Failure> {
 /// # Errors
 /// That there is none, with the nearest name.
 pub fn read_spec(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| {
+    files::read_text(path).map_err(|error| {
         let (message, help) = unreadable(path, &error);
         let help = help.iter().map(|help| format!("\nhelp: {help}"));
         Failure::Usage(format!("error: {message}{}", help.collect::<String>()))

@@ -1,6 +1,7 @@
 //! Whether a run can go on with a spec: with the same plan, with other analyses, or for longer.
 
 use super::Failure;
+use crate::dataset::Dataset;
 use crate::diff::{self, Difference, Subject};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
@@ -62,4 +63,25 @@ pub fn fit(run: &RunDirectory, plan: &Plan, stretch: bool) -> Result<Fit> {
 /// What is said where a spec does not fit.
 pub fn refusal(run: &RunDirectory, state: &str, table: &str) -> Failure {
     Failure::Usage(format!("error: {} {state} from another plan\n\n{table}", run.path.display()))
+}
+
+/// Whether the dataset still gives what the run was trained on, as its provenance has it.
+///
+/// # Errors
+/// If it does not, with both digests.
+pub fn same_dataset(run: &RunDirectory, dataset: &Dataset) -> Result<()> {
+    // One that was killed at its beginning has none.
+    let Ok(provenance) = run.read_json::<serde_json::Value>("provenance.json") else { return Ok(()) };
+    let here = [("dataset", dataset.summary().digest.clone()), ("tokenizer", dataset.tokenizer().digest())];
+    for (what, now) in here {
+        let Some(then) = provenance[what]["digest"].as_str() else { continue };
+        if then != now {
+            let path = run.path.display();
+            return Err(Error::message(format!(
+                "{path} was trained on another {what}: its digest was {then}, and is {now} now\n\
+                 help: bring back what was there, or start another run with `--name`, or this one with `--overwrite`"
+            )));
+        }
+    }
+    Ok(())
 }

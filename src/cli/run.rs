@@ -116,8 +116,9 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
         }
     }
     memory::check(&ready.plan)?;
+    let was_there = run.path.exists();
     let _alone = run.lock()?;
-    let resume = may_start(arguments, &ready.plan, &run)?;
+    let resume = may_start(arguments, &ready.plan, &run, was_there)?;
     arguments.form.template(&ready.plan.report.template, &run)?;
 
     let mut preparing = progress::Preparing::new(arguments.quiet);
@@ -130,6 +131,9 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
         return Err(refuse(&findings));
     }
 
+    if resume {
+        resuming::same_dataset(&run, &dataset)?;
+    }
     run.tidy()?;
     let from = if resume { whole(&run) } else { None };
     if !resume {
@@ -137,14 +141,14 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
     }
     if run.done() {
         // It goes on: until it has ended again, it has not.
-        std::fs::remove_file(run.file("done.json")).map_err(Error::write(&run.file("done.json")))?;
+        run.begin_again()?;
     }
     // First of all: it is what makes the folder a run, which can then be resumed or replaced.
     run.write("plan.toml", plan.to_toml(Some(&findings)).as_bytes())?;
     run.write("spec.toml", &bytes)?;
+    run.write("tokenizer.json", dataset.tokenizer().json())?;
     // What was killed before its first checkpoint may lack any of these.
     if from.is_none() {
-        run.write("tokenizer.json", dataset.tokenizer().json())?;
         arguments.form.keep(&plan.report.template, &run)?;
         let n_parameters = (device::of(&plan).n_parameters)(&plan)?;
         run.write_json("provenance.json", &provenance::provenance(&plan, &dataset, n_parameters))?;
@@ -201,7 +205,12 @@ fn whole(run: &RunDirectory) -> Option<u64> {
 }
 
 /// Whether to resume; an existing run is never silently continued or replaced.
-fn may_start(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> std::result::Result<bool, Failure> {
+fn may_start(
+    arguments: &Arguments,
+    plan: &Plan,
+    run: &RunDirectory,
+    was_there: bool,
+) -> std::result::Result<bool, Failure> {
     let path = run.path.display();
     let above = run.path.ancestors().skip(1).take_while(|folder| *folder != arguments.runs);
     if let Some(other) = above.map(RunDirectory::at).find(RunDirectory::exists) {
@@ -215,6 +224,10 @@ fn may_start(arguments: &Arguments, plan: &Plan, run: &RunDirectory) -> std::res
             true => Err(Failure::Usage(format!(
                 "error: {path} exists and is not a run\nhelp: choose another `--name` or `--runs` folder"
             ))),
+            false if arguments.resume && was_there => {
+                console::note(&format!("{path}: nothing was saved yet: beginning again"));
+                Ok(false)
+            }
             false if arguments.resume => {
                 Err(Failure::Usage(format!("error: there is no run to resume at {path}")))
             }

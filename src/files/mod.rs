@@ -5,7 +5,7 @@ pub mod faults;
 pub mod hub;
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// How the name of a file begins that is being written.
@@ -23,6 +23,28 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     faults::operation()?;
     file.persist(path).map_err(|e| e.error)?;
     sync_folder(folder)
+}
+
+/// Removes from a folder what a process that was killed was writing there.
+pub fn tidy(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            let path = entry.path();
+            if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file that a person wrote: longer than 16 MiB it is none.
+pub fn read_text(path: &Path) -> io::Result<Vec<u8>> {
+    const LONGEST: u64 = 16 << 20;
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LONGEST {
+        true => Err(io::Error::new(io::ErrorKind::InvalidData, "it is longer than 16 MiB")),
+        false => Ok(bytes),
+    }
 }
 
 /// Writes at the end of an open file.

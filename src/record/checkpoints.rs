@@ -57,14 +57,11 @@ pub struct Resumption {
 }
 
 impl RunDirectory {
-    /// The step of every checkpoint, in order.
+    /// The step of every checkpoint, in order: of every folder that has a checkpoint's name, which it gets when it is
+    /// whole.
     pub fn checkpoints(&self) -> Vec<u64> {
         let folder = fs::read_dir(self.file("checkpoints")).into_iter().flatten().flatten();
-        let step = |entry: fs::DirEntry| {
-            let whole = entry.path().join(STATE).exists();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            name.parse().ok().filter(|_| whole)
-        };
+        let step = |entry: fs::DirEntry| entry.file_name().to_string_lossy().parse().ok();
         let mut steps: Vec<u64> = folder.filter_map(step).collect();
         steps.sort_unstable();
         steps

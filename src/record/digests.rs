@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 /// The file's name.
-const NAME: &str = "digests.json";
+pub(super) const NAME: &str = "digests.json";
 
 /// blake3 by file; while a file is being replaced, that of the old one and that of the new one.
 type Digests = BTreeMap<String, Vec<String>>;
@@ -38,6 +38,11 @@ impl RunDirectory {
         let mut text = serde_json::to_string_pretty(digests).map_err(|e| Error::message(e.to_string()))?;
         text.push('\n');
         files::write(&path, text.as_bytes()).map_err(Error::write(&path))
+    }
+
+    /// Whether a file was written.
+    pub(super) fn expects(&self, name: &str) -> Result<bool> {
+        Ok(self.digests()?.contains_key(name))
     }
 
     /// Before a file is written: it may be what it was, or what it will be.

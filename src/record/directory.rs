@@ -30,9 +30,13 @@ impl RunDirectory {
         self.file("done.json").exists()
     }
 
-    /// Whether there is anything in the folder that no run has left there.
+    /// Whether there is anything in the folder that no run has left there: one that was killed at its very beginning
+    /// leaves what comes before its plan.
     pub fn foreign(&self) -> bool {
-        let other = |entry: fs::DirEntry| entry.file_name() != lock::NAME;
+        let other = |entry: fs::DirEntry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            ![lock::NAME, digests::NAME].contains(&name.as_str()) && !name.starts_with(files::UNFINISHED)
+        };
         !self.exists() && fs::read_dir(&self.path).into_iter().flatten().flatten().any(other)
     }
 
@@ -41,30 +45,46 @@ impl RunDirectory {
     /// # Errors
     /// If the disk refuses.
     pub fn tidy(&self) -> Result<()> {
-        for folder in ["", "analyses", "checkpoints"] {
-            for entry in fs::read_dir(self.path.join(folder)).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if entry.file_name().to_string_lossy().starts_with(files::UNFINISHED) {
-                    remove(&path)?;
+        let folders = ["", "analyses", "checkpoints"];
+        folders
+            .iter()
+            .try_for_each(|folder| files::tidy(&self.path.join(folder)).map_err(Error::write(&self.path)))
+    }
+
+    /// Removes all there is in the folder, but for the lock. Who is killed meanwhile leaves a run that is not done, or
+    /// none: a folder is there or not, and the plan, which makes it a run, goes last.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn clear(&self) -> Result<()> {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name != lock::NAME);
+        names.sort_by_key(|name| match name.as_str() {
+            "done.json" => 0,
+            "plan.toml" => 2,
+            _ => 1,
+        });
+        for name in names {
+            let (path, gone) = (self.file(&name), self.file(&format!("{}{name}", files::UNFINISHED)));
+            match path.is_dir() && !name.starts_with(files::UNFINISHED) {
+                true => {
+                    fs::rename(&path, &gone).map_err(Error::write(&path))?;
+                    remove(&gone)?;
                 }
+                false => remove(&path)?,
             }
         }
         Ok(())
     }
 
-    /// Removes all there is in the folder, but for the lock.
+    /// Removes the word that the run ended.
     ///
     /// # Errors
     /// If the disk refuses.
-    pub fn clear(&self) -> Result<()> {
-        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if entry.file_name() == lock::NAME {
-                continue;
-            }
-            remove(&path)?;
-        }
-        Ok(())
+    pub fn begin_again(&self) -> Result<()> {
+        remove(&self.file("done.json"))?;
+        self.forget("done.json")
     }
 
     /// A file of the run.
@@ -139,6 +159,12 @@ impl RunDirectory {
         }
         let optional = |name: &str| match self.file(name).exists() {
             true => self.read_json(name),
+            // One that is being written may not have it yet.
+            false if self.done() && self.expects(name)? => Err(Error::message(format!(
+                "{} is not there any more; if it was meant to go, remove {}, and the run is taken as it is",
+                self.file(name).display(),
+                self.file(digests::NAME).display()
+            ))),
             false => Ok(serde_json::Value::Null),
         };
         let verdict: Option<Verdict> = match self.file("analyses/verdict.json").exists() {

@@ -25,6 +25,9 @@ pub struct Written {
 pub fn write(rendered: &Rendered, folder: &Path) -> Result<Written, ReportError> {
     let figures = folder.join("figures");
     at(&figures, fs::create_dir_all(&figures))?;
+    for folder in [folder, &figures] {
+        at(folder, files::tidy(folder))?;
+    }
     for (name, svg) in &rendered.figures {
         let path = figures.join(name);
         at(&path, files::write(&path, svg.as_bytes()))?;

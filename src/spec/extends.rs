@@ -70,7 +70,7 @@ fn base(folder: &Path, value: &Value, above: &[PathBuf]) -> Result<(PathBuf, Vec
         let message = format!("`extends` goes round in a circle: {}", circle.collect::<Vec<_>>().join(" → "));
         return Err(Some((message, "one of these has to stand alone".into())));
     }
-    std::fs::read(&path).map(|bytes| (path.clone(), bytes)).map_err(|error| {
+    files::read_text(&path).map(|bytes| (path.clone(), bytes)).map_err(|error| {
         let near = nearest_file(&path, path.parent().unwrap_or(Path::new("")));
         let extends_this =
             |near: &String| above.iter().any(|over| real(over) == real(&path.with_file_name(near)));
