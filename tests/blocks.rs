@@ -216,3 +216,17 @@ fn a_replaced_result_is_that_at_every_position() {
         assert!((expected - f64::from(losses[0][t])).abs() < 1e-4, "{expected} {}", losses[0][t]);
     }
 }
+
+#[test]
+fn a_token_that_is_none_is_told() {
+    let (_, plan) = plans().remove(0);
+    let model = Model::new(&plan, <Cpu as Backend>::open().unwrap()).unwrap();
+    let windows: Vec<usize> =
+        (0..2 * (N_CTX + 1)).map(|i| if i == 13 { D_VOCAB } else { i % D_VOCAB }).collect();
+    let wanted = format!("token {D_VOCAB} is beyond the vocabulary of {D_VOCAB}");
+    let losses = model.token_losses(&windows, 2, &mut Pass::default()).map(|_| ());
+    let logits = model.logits(&windows, 2, &mut Pass::default()).map(|_| ());
+    for said in [losses, logits, model.loss(&windows, 2).map(|_| ())] {
+        assert!(said.unwrap_err().to_string().contains(&wanted));
+    }
+}

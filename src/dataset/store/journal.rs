@@ -127,6 +127,18 @@ impl Journal {
     }
 }
 
+/// Whether a folder's documents, with so many bytes of ids for training and held out, come to what is said of them.
+pub fn comes_to(facts: &Facts, [training, held_out]: [u64; 2], folder: &Path) -> bool {
+    let (width, documents) = (facts.width as u64, facts.summary.documents);
+    let journal =
+        Journal { documents, training: training / width, held_out: held_out / width, ..Journal::default() };
+    let mut counted = Facts { frequencies: vec![0; facts.frequencies.len()], ..facts.clone() };
+    let mut digest = blake3::Hasher::new();
+    let whole = journal.recount(folder, &mut counted, &mut digest, &mut |_| {});
+    let same = digest.finalize().to_hex().as_str() == facts.summary.digest && counted == *facts;
+    whole.is_ok_and(|whole| whole && same)
+}
+
 fn json(journal: &Journal) -> Result<Vec<u8>> {
     serde_json::to_vec(journal).map_err(|e| Error::message(e.to_string()))
 }

@@ -154,12 +154,17 @@ fn found(
     (named && is_whole(&path, &facts)).then_some((path, facts))
 }
 
-/// Whether all tokens of a store are there.
+/// Bytes of ids up to which a store is read through whenever it is opened: a fraction of a second.
+const READ_THROUGH: u64 = 128 << 20;
+
+/// Whether all tokens of a store are there, and, where there are not too many of them, are those that were written.
 fn is_whole(path: &Path, facts: &Facts) -> bool {
     let length = |name: &str| fs::metadata(path.join(name)).map_or(0, |file| file.len());
-    let tokens = length("training.bin") + length("validation.bin");
+    let bytes @ [training, held_out] = [length("training.bin"), length("validation.bin")];
     let (width, summary) = (facts.width as u64, &facts.summary);
-    tokens == summary.tokens * width && length("documents.bin") == summary.documents * 8
+    let tokens: u64 = bytes.iter().sum();
+    let all = tokens == summary.tokens * width && length("documents.bin") == summary.documents * 8;
+    all && (tokens > READ_THROUGH || journal::comes_to(facts, [training, held_out], path))
 }
 
 /// Gives a finished folder its name, unless the same store is there already.
