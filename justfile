@@ -36,6 +36,10 @@ review:
 cuda-check:
     cargo check --features cuda,dfdx/ci-check
 
+# The CUDA side, with a toolkit from packages
+cuda-build:
+    bash -c '. scripts/cuda-toolkit.sh && cargo build --release --features cuda'
+
 # The gallery of figures and probes, out of the registries
 gallery:
     cargo test --release --test gallery -- --ignored

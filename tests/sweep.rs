@@ -244,3 +244,13 @@ fn swept_steps_stand_for_tokens() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("plans the same run as"));
     assert!(!output.status.success());
 }
+
+#[test]
+fn a_list_of_more_values_than_runs_is_refused_before_they_are_compared() {
+    let bench = Bench::new();
+    let many: Vec<String> = (0..200_000).map(|seed| seed.to_string()).collect();
+    let sweep = format!("{SPEC}\n[sweep]\nseed = [{}]\n", many.join(","));
+    fs::write(bench.path().join("many.toml"), sweep).unwrap();
+    let said = bench.bad(&["check", "many.toml"], 2);
+    assert!(said.contains("`seed` has 200000 values, and a sweep is of at most"), "{said:.2000}");
+}

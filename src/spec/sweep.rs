@@ -98,6 +98,11 @@ impl Taker<'_> {
         let path = format!("sweep.{key}");
         let node = &entry.node;
         let items = match &node.value {
+            Value::List(items) if items.len() > MOST => {
+                let message =
+                    format!("`{key}` has {} values, and a sweep is of at most {MOST} runs", items.len());
+                return self.wrong(&path, &node.span, message, "list fewer");
+            }
             Value::List(items) if !items.is_empty() => items,
             Value::List(_) => {
                 let message = format!("`{key}` has no values to sweep over");

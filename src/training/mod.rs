@@ -7,7 +7,7 @@ pub mod schedule;
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{from_bytes, to_bytes};
+use crate::model::checkpoint::{HostTensor, from_bytes, to_bytes};
 use crate::model::{Backend, Model, Subject};
 use crate::plan::Plan;
 use crate::record::checkpoints::{MODEL, OPTIMIZER};
@@ -61,13 +61,19 @@ fn unknown(what: &str, name: &str) -> Error {
     Error::message(format!("there is no {what} {name:?} in this version"))
 }
 
+/// The tensors of a checkpoint's file; the one at fault is named.
+fn tensors(run: &RunDirectory, step: u64, name: &str) -> Result<Vec<HostTensor>> {
+    let named = |error| Error::message(format!("{}: {error}", run.checkpoint(step).join(name).display()));
+    from_bytes(&run.load_checkpoint(step, name)?).map_err(named)
+}
+
 /// A model as it was saved.
 ///
 /// # Errors
 /// If the checkpoint is damaged or does not fit the plan.
 pub fn load<D: Backend>(plan: &Plan, run: &RunDirectory, step: u64) -> Result<Model<D>> {
     let mut model = Model::new(plan, D::open()?)?;
-    model.set(&from_bytes(&run.load_checkpoint(step, MODEL)?)?)?;
+    model.set(&tensors(run, step, MODEL)?)?;
     Ok(model)
 }
 
@@ -184,8 +190,8 @@ impl<'a, D: Backend> Trainer<'a, D> {
 
     fn load(&mut self, step: u64) -> Result<()> {
         let Learner { model, optimizer, .. } = &mut self.learner;
-        model.set(&from_bytes(&self.run.load_checkpoint(step, MODEL)?)?)?;
-        let moments = from_bytes(&self.run.load_checkpoint(step, OPTIMIZER)?)?;
+        model.set(&tensors(self.run, step, MODEL)?)?;
+        let moments = tensors(self.run, step, OPTIMIZER)?;
         optimizer.set(&model.params, &moments)
     }
 }
