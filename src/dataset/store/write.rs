@@ -12,10 +12,9 @@ use rayon::prelude::*;
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-/// Seconds after which what was done is kept, whatever happens then; it changes nothing of what is made.
-const KEPT: u64 = 3;
+/// Bytes of text after which what was done is kept, whatever happens then: some seconds of work.
+const KEPT: u64 = 16 << 20;
 /// How many of what was skipped are named.
 const NAMED: usize = 5;
 /// How many documents tell whether too much is broken, before the end does.
@@ -31,11 +30,11 @@ pub fn make(
     folder: &Path,
     events: &mut dyn FnMut(Event),
 ) -> Result<Facts> {
-    make_keeping(Duration::from_secs(KEPT), documents, tokenizer, folder, events)
+    make_keeping(KEPT, documents, tokenizer, folder, events)
 }
 
 fn make_keeping(
-    every: Duration,
+    every: u64,
     documents: &dyn Documents,
     tokenizer: &Tokenizer,
     folder: &Path,
@@ -43,14 +42,14 @@ fn make_keeping(
 ) -> Result<Facts> {
     let mut writer = Writer::open(documents, tokenizer, folder, events)?;
     let total = documents::total(documents);
-    let mut kept = Instant::now();
+    let mut kept = writer.journal.bytes;
     in_groups(documents, writer.journal.place, |group| {
         let (place, done) = (group.place, group.done);
         writer.group(group)?;
         writer.journal.place = place;
-        if kept.elapsed() >= every {
+        if writer.journal.bytes - kept >= every {
+            kept = writer.journal.bytes;
             writer.keep()?;
-            kept = Instant::now();
         }
         events(Event::Progress { what: "tokenising", done, total });
         Ok(())
@@ -320,8 +319,7 @@ mod tests {
         let whole = tempfile::tempdir().unwrap();
         let facts = make(&Numbers, &tokenizer, whole.path(), &mut |_| {}).unwrap();
         assert_eq!((facts.summary.documents, facts.summary.skipped), (31, 7));
-        let never = Duration::from_secs(1 << 20);
-        for (every, stops) in [(Duration::ZERO, vec![2, 1, 3]), (Duration::ZERO, vec![4]), (never, vec![5])] {
+        for (every, stops) in [(1, vec![2, 1, 3]), (1, vec![4]), (u64::MAX, vec![5])] {
             let folder = tempfile::tempdir().unwrap();
             for stop in stops {
                 let mut groups = 0;
@@ -334,9 +332,9 @@ mod tests {
                 assert!(catch_unwind(AssertUnwindSafe(make)).is_err(), "it was not stopped");
             }
             let begun = Journal::find(folder.path(), 2).unwrap();
-            assert_eq!(begun.documents > 0, every < never, "{begun:?}");
+            assert_eq!(begun.documents > 0, every == 1, "{begun:?}");
             make_keeping(every, &Numbers, &tokenizer, folder.path(), &mut |_| {}).unwrap();
-            assert!(files(folder.path()) == files(whole.path()), "{every:?}");
+            assert!(files(folder.path()) == files(whole.path()), "{every}");
         }
     }
 
