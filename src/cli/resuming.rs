@@ -68,10 +68,13 @@ pub fn refusal(run: &RunDirectory, state: &str, table: &str) -> Failure {
 /// Whether the dataset still gives what the run was trained on, as its provenance has it.
 ///
 /// # Errors
-/// If it does not, with both digests.
+/// If it does not, with both digests; if the provenance is not what was written.
 pub fn same_dataset(run: &RunDirectory, dataset: &Dataset) -> Result<()> {
     // One that was killed at its beginning has none.
-    let Ok(provenance) = run.read_json::<serde_json::Value>("provenance.json") else { return Ok(()) };
+    if !run.file("provenance.json").exists() {
+        return Ok(());
+    }
+    let provenance: serde_json::Value = run.read_json("provenance.json")?;
     let here = [("dataset", dataset.summary().digest.clone()), ("tokenizer", dataset.tokenizer().digest())];
     for (what, now) in here {
         let Some(then) = provenance[what]["digest"].as_str() else { continue };

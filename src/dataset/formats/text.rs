@@ -152,7 +152,7 @@ mod tests {
         let options = Options { field: "text", transform: None };
         let mut reading = Reading::new(options, u64::MAX, &consumed, &mut take);
         let name = Name { shown: "a.txt".into(), ending: "a.txt".into() };
-        assert!(reading.inside(&name, Box::new(text)).is_continue());
+        assert!(reading.inside(&name, Box::new(text)).is_continue() && reading.tell_cut(0).is_continue());
         all
     }
 
@@ -187,16 +187,7 @@ mod tests {
                 Err(std::io::Error::other("the decoder failed"))
             }
         }
-        let (mut all, consumed) = (Vec::new(), Cell::new(0));
-        let mut take = |found| {
-            all.push(found);
-            Flow::Continue(())
-        };
-        let options = Options { field: "text", transform: None };
-        let mut reading = Reading::new(options, u64::MAX, &consumed, &mut take);
-        let name = Name { shown: "a.txt".into(), ending: "a.txt".into() };
-        let input = b"a\0b".as_slice().chain(Failing);
-        assert!(reading.inside(&name, Box::new(input)).is_continue() && reading.tell_cut(3).is_continue());
+        let all = found(b"a\0b".as_slice().chain(Failing));
         let [Err(skipped)] = all.as_slice() else { panic!("{all:?}") };
         assert!(skipped.broken && skipped.why.contains("the decoder failed"), "{skipped:?}");
     }
