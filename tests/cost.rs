@@ -2,7 +2,7 @@
 
 mod common;
 
-use indhead::model::cost::{flops_per_token, training_bytes};
+use indhead::model::cost::{flops_per_token, sequences_at_once, training_bytes};
 
 fn plan(file: &str) -> indhead::plan::Plan {
     common::good_plan(&std::fs::read_to_string(file).unwrap())
@@ -26,11 +26,32 @@ fn memory_has_room_for_the_optimizer_and_grows_with_the_vocabulary_by_its_weight
     // 8 × 512 × 512 in two attention blocks, embedding and unembedding, positions: with moments and gradients.
     let plan = plan("specs/bench/paper_attn_attn.toml");
     let parameters = 2 * 50257 * 512 + 8 * 512 * 512;
-    let bytes = training_bytes(&plan).unwrap();
+    let bytes = training_bytes(&plan, "cpu", plan.training.batch_size).unwrap();
     assert!(bytes > 16 * parameters && bytes < 26 * parameters, "{bytes}");
     let mut larger = plan.clone();
     larger.tokenizer.config.insert("d_vocab".into(), toml::Value::Integer(2 * 50257));
     // Twice the tables: their values, moments, and gradients or what a step makes of them; and a chunk of logits.
-    let more = training_bytes(&larger).unwrap() - bytes;
+    let more = training_bytes(&larger, "cpu", plan.training.batch_size).unwrap() - bytes;
     assert!(more > 16 * 2 * 50257 * 512 && more < 30 * 2 * 50257 * 512, "{more}");
+}
+
+#[test]
+fn a_step_is_split_into_equal_parts_that_fit() {
+    let text = std::fs::read_to_string("specs/openwebtext/original_attn_attn.toml").unwrap();
+    let mut plan = common::good_plan(&text);
+    let batch = plan.training.batch_size;
+    let of = |at_once| training_bytes(&plan, "cuda", at_once).unwrap();
+    // Weights, gradients, moments of two tables alone; then what grows with the sequences.
+    assert!(of(1) > 16 * 2 * 50257 * 512 && of(batch) > of(batch / 2) && of(batch / 2) > of(1));
+    let (whole, half) = (of(batch), of(batch.div_ceil(2)));
+    let at_once = |plan: &_, memory| sequences_at_once(plan, "cuda", memory).unwrap();
+    assert_eq!(at_once(&plan, Some(1)), batch, "nobody asked");
+    plan.training.micro_batch_size = "auto".into();
+    assert_eq!(at_once(&plan, None), batch);
+    assert_eq!(at_once(&plan, Some(2 * whole)), batch);
+    assert_eq!(at_once(&plan, Some(whole)), batch.div_ceil(2), "a tenth is left free");
+    assert!(half < whole / 10 * 9);
+    assert_eq!(at_once(&plan, Some(1)), 1);
+    plan.training.micro_batch_size = 3.into();
+    assert_eq!(at_once(&plan, Some(2 * whole)), 3);
 }

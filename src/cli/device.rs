@@ -3,6 +3,7 @@
 use super::bench;
 use crate::dataset::Dataset;
 use crate::error::Result;
+use crate::model::device::Memory;
 use crate::model::shapes::{Part, shapes};
 use crate::model::{Backend, Subject};
 use crate::plan::Plan;
@@ -21,6 +22,7 @@ pub struct DeviceCommands {
     pub load: fn(&Plan, &RunDirectory, u64) -> Result<Box<dyn Subject>>,
     /// [`bench::measure`].
     pub bench: fn(&Plan, &Dataset, Option<u64>) -> Result<bench::Figures>,
+    memory: fn() -> Option<Memory>,
     /// How many parameters a plan's model has.
     pub n_parameters: fn(&Plan) -> Result<usize>,
 }
@@ -35,11 +37,18 @@ pub fn of(plan: &Plan) -> DeviceCommands {
     on::<Cpu>()
 }
 
+/// The memory of the plan's device, where it is known: that of a card which is not here is not.
+pub fn memory(plan: &Plan) -> Option<Memory> {
+    let built = cfg!(feature = "cuda") || plan.training.device == "cpu";
+    built.then(|| (of(plan).memory)()).flatten()
+}
+
 fn on<D: Backend>() -> DeviceCommands {
     DeviceCommands {
         train: training::train::<D>,
         load: |plan, run, step| Ok(Box::new(training::load::<D>(plan, run, step)?)),
         bench: bench::measure::<D>,
+        memory: D::memory,
         n_parameters: |plan| Ok(shapes(plan)?.iter().map(Part::n_parameters).sum()),
     }
 }

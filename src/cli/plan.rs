@@ -2,10 +2,10 @@
 
 use super::planning::{Ready, plan_from_afar};
 use super::printed::{Format, columns, json, thousands};
-use super::{Outcome, console};
+use super::{Outcome, console, device};
 use crate::dataset::{self, Survey};
 use crate::files::cache_folder;
-use crate::model::cost::{flops_per_token, training_bytes};
+use crate::model::cost::{flops_per_token, sequences_at_once, training_bytes};
 use crate::model::shapes::{Part, shapes};
 use crate::plan::Plan;
 use crate::training::checkpoint_steps;
@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Replace a value
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
+    /// Where it would train, here or elsewhere: auto, cpu or cuda
+    #[arg(long)]
+    device: Option<String>,
     /// As text, or as JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -33,7 +36,10 @@ struct Consequences {
     tokens: u64,
     checkpoints: Vec<u64>,
     flops_per_token: u64,
-    bytes: u64,
+    /// Sequences at a time, as far as that can be told before the device's memory is known.
+    at_once: usize,
+    /// Memory that training takes on the processor, and on a card.
+    bytes: [u64; 2],
     /// Whether what is to be read is on this machine.
     here: bool,
     /// How much there is to read, where anything is.
@@ -42,16 +48,21 @@ struct Consequences {
 
 /// Prints the plan with the origin of every value, and what it comes to.
 pub fn plan(arguments: Arguments) -> Outcome {
-    let ready = plan_from_afar(&arguments.spec, &arguments.sets)?;
+    let mut sets = arguments.sets;
+    sets.extend(arguments.device.map(|device| format!("training.device={device}")));
+    let ready = plan_from_afar(&arguments.spec, &sets)?;
     let plan = &ready.plan;
     let here = !ready.findings.not_here.iter().any(|key| key.starts_with("dataset."));
+    let memory = device::memory(plan).map(|memory| memory.total);
+    let at_once = sequences_at_once(plan, &plan.training.device, memory)?;
     let comes_to = Consequences {
         parts: shapes(plan)?,
         steps: plan.training.steps,
         tokens: plan.tokens_at(plan.training.steps),
         checkpoints: checkpoint_steps(plan)?.into_iter().collect(),
         flops_per_token: flops_per_token(plan)?,
-        bytes: training_bytes(plan)?,
+        at_once,
+        bytes: [training_bytes(plan, "cpu", at_once)?, training_bytes(plan, "cuda", at_once)?],
         here,
         dataset: if here { dataset::survey(plan, &cache_folder())? } else { None },
     };
@@ -85,7 +96,12 @@ fn text(ready: &Ready, comes_to: &Consequences) -> String {
         vec!["FLOPs per token".into(), flops(comes_to)],
         vec![
             "memory".into(),
-            format!("about {} MiB, training on a processor", thousands(comes_to.bytes >> 20)),
+            format!(
+                "about {} MiB, training on a processor; {} MiB on a GPU, in {}",
+                thousands(comes_to.bytes[0] >> 20),
+                thousands(comes_to.bytes[1] >> 20),
+                plan.training.precision,
+            ),
         ],
     ];
     format!("{}\n{}\n{}", plan.to_toml(Some(&ready.findings)), columns(&rows), columns(&facts))
@@ -99,7 +115,11 @@ const UTILISATION: f64 = 0.4;
 fn trained(plan: &Plan, comes_to: &Consequences) -> String {
     let (batch, n_ctx) = (plan.training.batch_size, plan.architecture.n_ctx);
     let (tokens, steps) = (thousands(comes_to.tokens), thousands(comes_to.steps));
-    format!("{tokens} tokens in {steps} steps of {batch} × {n_ctx}")
+    let split = match comes_to.at_once {
+        all if all >= batch => String::new(),
+        some => format!(", {some} sequences at a time"),
+    };
+    format!("{tokens} tokens in {steps} steps of {batch} × {n_ctx}{split}")
 }
 
 fn flops(comes_to: &Consequences) -> String {
@@ -179,7 +199,9 @@ fn to_json(ready: &Ready, comes_to: &Consequences) -> Value {
         "tokens_per_step": plan.tokens_at(1),
         "checkpoints": comes_to.checkpoints,
         "flops_per_token": comes_to.flops_per_token,
-        "training_bytes": comes_to.bytes,
+        "sequences_at_once": comes_to.at_once,
+        "training_bytes": comes_to.bytes[0],
+        "training_bytes_cuda": comes_to.bytes[1],
         "dataset": {
             "kind": plan.dataset.kind,
             "here": comes_to.here,

@@ -7,6 +7,15 @@ use crate::error::Result;
 use crate::ops;
 use dfdx::prelude::*;
 
+/// A device's memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// All of it.
+    pub total: u64,
+    /// What nobody has taken yet, as far as it is told.
+    pub free: u64,
+}
+
 /// A device that operations run on and that blocks can be made on.
 pub trait Backend: ops::Backend {
     /// Opens it.
@@ -14,6 +23,9 @@ pub trait Backend: ops::Backend {
     /// # Errors
     /// If it is not there, or has no memory left.
     fn open() -> Result<Self>;
+
+    /// Its memory, where that is known.
+    fn memory() -> Option<Memory>;
 
     /// How a kind of block is made on it.
     fn build(kind: &BlockKind) -> Build<Self>;
@@ -26,6 +38,14 @@ impl Backend for Cpu {
         Ok(Cpu::seed_from_u64(0))
     }
 
+    /// The machine's, where Linux tells it; what others have is theirs only for now.
+    fn memory() -> Option<Memory> {
+        let known = std::fs::read_to_string("/proc/meminfo").ok()?;
+        let line = known.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        let total = line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024;
+        Some(Memory { total, free: total })
+    }
+
     fn build(kind: &BlockKind) -> Build<Self> {
         kind.cpu
     }
@@ -36,11 +56,17 @@ impl Backend for Cuda {
     fn open() -> Result<Self> {
         ops::cuda::ready().map_err(Error::message)?;
         let device = Cuda::try_build(0, 0).map_err(|error| refused(&error))?;
+        ops::cuda::open().map_err(|error| refused(&error))?;
         device.try_enable_cache().map_err(Error::device)?;
         // A driver that is older than the kernels says so at the first of them.
         let one: Tensor<Rank1<1>, f32, _> = device.try_ones().map_err(|error| refused(&error))?;
         one.try_square().map_err(|error| refused(&error))?;
         Ok(device)
+    }
+
+    fn memory() -> Option<Memory> {
+        let (free, total) = ops::cuda::memory()?;
+        Some(Memory { total, free })
     }
 
     fn build(kind: &BlockKind) -> Build<Self> {

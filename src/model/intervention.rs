@@ -1,6 +1,6 @@
 //! What is done to attention heads while a model runs, to see what they are for.
 
-use crate::ops::{Backend, Pattern, Result, Stream};
+use crate::ops::{Backend, Result, Stream};
 use dfdx::prelude::*;
 
 /// `(layer, head)`
@@ -49,14 +49,4 @@ impl Intervention {
         let (keep, put) = (everywhere(keep)?, everywhere(put)?);
         z.try_mul(keep)?.try_add(put)
     }
-}
-
-/// `z = pattern v` by head: pattern `[batch, head, query, key]`, v and z `[batch, position, n_heads * d_head]`.
-pub(super) fn attend<D: Backend>(pattern: &Pattern<D>, v: Stream<D>) -> Result<Stream<D>, D> {
-    let shape @ (batch, position, width) = *v.shape();
-    let n_heads = pattern.shape().1;
-    let v = v.try_reshape_like(&(batch, position, n_heads, width / n_heads))?;
-    let v: Tensor<(usize, usize, usize, usize), f32, D, _> = v.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
-    let z = pattern.retaped::<OwnedTape<f32, D>>().try_matmul(v)?;
-    z.try_permute::<(usize, usize, usize, usize), Axes4<0, 2, 1, 3>>()?.try_reshape_like(&shape)
 }

@@ -4,7 +4,7 @@
 //! `p <- p (1 - lr * weight_decay)`, `m <- β₁ m + (1 - β₁) g`, `v <- β₂ v + (1 - β₂) g²`,
 //! `p <- p - lr / (1 - β₁ᵗ) * m / (√v / √(1 - β₂ᵗ) + eps)`.
 
-use super::cpu::{copy, dot, fma, map_chunks, take_gradient, vectorized};
+use super::cpu::{copy, dot, fma, map_chunks, put_gradient, take_gradient, vectorized};
 use super::{Backend, Flat, Result};
 use dfdx::prelude::*;
 
@@ -63,6 +63,12 @@ impl<D: Backend> Moments<D> {
         self.first.try_alloc_for(param)?;
         self.second.try_alloc_for(param)?;
         Ok([self.first.get(param), self.second.get(param)])
+    }
+
+    /// A parameter's moments where they are kept, `[n]`.
+    #[cfg(feature = "cuda")]
+    pub(super) fn buffers(&mut self, param: &Flat<D>) -> Result<[&mut <D as Storage<f32>>::Vec; 2], D> {
+        Ok([self.first.get_or_alloc_mut(param)?, self.second.get_or_alloc_mut(param)?])
     }
 
     /// Replaces a parameter's moments, `[n]`.
@@ -125,6 +131,27 @@ pub fn composed_squared_norm<D: Backend>(param: &Flat<D>, grads: &mut Gradients<
     grads.try_alloc_for(param)?;
     let sum = grads.get(param).try_square()?.try_sum::<(), Axis<0>>()?;
     Ok(sum.as_vec().first().copied().map_or(0.0, f64::from))
+}
+
+/// `sum += part` of a parameter's gradients `[n]`.
+pub fn composed_add_gradient<D: Backend>(
+    param: &Flat<D>,
+    sums: &mut Gradients<f32, D>,
+    part: &mut Gradients<f32, D>,
+) -> Result<(), D> {
+    sums.try_alloc_for(param)?;
+    part.try_alloc_for(param)?;
+    let sum = sums.get(param).try_add(part.get(param))?;
+    move_into(sums.get_or_alloc_mut(param)?, sum)
+}
+
+/// [`composed_add_gradient`], in place.
+pub fn fused_add_gradient(
+    param: &Flat<Cpu>,
+    sums: &mut Gradients<f32, Cpu>,
+    part: &mut Gradients<f32, Cpu>,
+) -> Result<(), Cpu> {
+    put_gradient(sums, param, take_gradient(part, param)?)
 }
 
 /// Numbers in a piece of work.
@@ -230,6 +257,21 @@ mod tests {
             let mut grads = gradients(&p, &(p.clone() * 0.0 + 2.0));
             assert_eq!(norm(&p, &mut grads).unwrap(), 12.0);
             assert_eq!(norm(&other, &mut grads).unwrap(), 0.0);
+        }
+    }
+
+    #[test]
+    fn gradients_add_up() {
+        type Add = fn(&Flat<Cpu>, &mut Gradients<f32, Cpu>, &mut Gradients<f32, Cpu>) -> Result<(), Cpu>;
+        let p = random(5, 1);
+        for add in [composed_add_gradient as Add, fused_add_gradient] {
+            let (mut sums, mut expected) = (Gradients::leaky(), vec![0.0; 5]);
+            for seed in 2..5 {
+                let part = random(5, seed);
+                expected.iter_mut().zip(part.as_vec()).for_each(|(sum, part)| *sum += part);
+                add(&p, &mut sums, &mut gradients(&p, &part)).unwrap();
+            }
+            assert_close(&sums.get(&p).as_vec(), &expected, 1e-6, "sum");
         }
     }
 

@@ -1,9 +1,9 @@
 //! A device and its form of every operation.
 
 use super::{
-    AdamW, Attention, Flat, Moments, Pattern, Result, Stream, Taped, Unembedding, Values, activation, adamw,
-    causal_attention, causal_conv1d, cpu, embedding, linear, linear_cross_entropy, meter, normalize,
-    residual,
+    AdamW, Attention, Flat, Moments, Pattern, Precision, Result, Stream, Taped, Unembedding, Values,
+    activation, adamw, causal_attention, causal_conv1d, cpu, embedding, linear, linear_cross_entropy, meter,
+    normalize, residual,
 };
 use dfdx::prelude::*;
 
@@ -11,6 +11,12 @@ use dfdx::prelude::*;
 ///
 /// The default bodies are the composed forms; they are documented, with shapes, in the operations' modules.
 pub trait Backend: Device<f32> {
+    /// Does something with matrix products of this precision, on a device that has several: the way there and the way
+    /// back. Elsewhere they are in f32.
+    fn with_precision<T>(_: Precision, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
     /// `y = x W + b`: x `[batch, position, d_in]`, W `[d_in, d_out]`, b `[d_out]`. See [`linear`](mod@linear).
     fn linear(
         x: Stream<Self>,
@@ -51,6 +57,12 @@ pub trait Backend: Device<f32> {
         options: &Attention<'_, Self>,
     ) -> Result<(Stream<Self>, Option<Pattern<Self>>), Self> {
         causal_attention::composed(q, k, v, options)
+    }
+
+    /// What heads that attend by a given pattern `[batch, head, query, key]` make of v, without a record:
+    /// `[batch, position, n_heads * d_head]`, as the result. See [`causal_attention`].
+    fn mix(pattern: &Pattern<Self>, v: &Values<Self>) -> Result<Values<Self>, Self> {
+        causal_attention::composed_mix(pattern, v)
     }
 
     /// Causal convolution over positions: x `[batch, position, d_model]`,
@@ -138,6 +150,15 @@ pub trait Backend: Device<f32> {
         adamw::composed_squared_norm(param, grads)
     }
 
+    /// Adds a parameter's gradient `[n]`, which is used up, to a sum of them. See [`adamw`](mod@adamw).
+    fn add_gradient(
+        param: &Flat<Self>,
+        sums: &mut Gradients<f32, Self>,
+        part: &mut Gradients<f32, Self>,
+    ) -> Result<(), Self> {
+        adamw::composed_add_gradient(param, sums, part)
+    }
+
     /// One AdamW step on a parameter `[n]`, which keeps its id, and its two moments; its gradient is used up.
     /// See [`adamw`](mod@adamw).
     fn adamw(
@@ -162,6 +183,14 @@ pub trait Backend: Device<f32> {
 }
 
 impl Backend for Cpu {
+    fn add_gradient(
+        param: &Flat<Self>,
+        sums: &mut Gradients<f32, Self>,
+        part: &mut Gradients<f32, Self>,
+    ) -> Result<(), Self> {
+        meter::timed("adamw", || adamw::fused_add_gradient(param, sums, part))
+    }
+
     fn linear(
         x: Stream<Self>,
         w: &Flat<Self>,
@@ -282,6 +311,3 @@ impl Backend for Cpu {
         }))
     }
 }
-
-#[cfg(feature = "cuda")]
-impl Backend for dfdx::prelude::Cuda {}

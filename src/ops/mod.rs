@@ -14,6 +14,7 @@
 pub mod activation;
 pub mod adamw;
 mod backend;
+pub mod card;
 pub mod causal_attention;
 pub mod causal_conv1d;
 mod cpu;
@@ -24,6 +25,7 @@ pub mod linear;
 pub mod linear_cross_entropy;
 pub mod meter;
 pub mod normalize;
+mod precision;
 pub mod residual;
 #[cfg(test)]
 mod testing;
@@ -32,6 +34,7 @@ pub use adamw::{AdamW, Moments};
 pub use backend::Backend;
 pub use causal_attention::{Attention, Pattern};
 pub use linear_cross_entropy::Unembedding;
+pub use precision::Precision;
 
 use dfdx::prelude::{HasErr, OwnedTape, Tensor};
 

@@ -122,6 +122,12 @@ const TRAINING: &[Key] = &[
     ),
     key("steps", Type::Integer(1, i64::MAX), Default::Computed("from `tokens`"), "optimizer steps"),
     key("batch_size", Type::Integer(1, 1 << 20), Default::Value("32"), "sequences a step"),
+    key(
+        "micro_batch_size",
+        Type::WordOrInteger(&["all", "auto"], 1, 1 << 20),
+        Default::Value("\"all\""),
+        "sequences at a time, whose gradients are added up: all of a step's, or as many as the device has memory for",
+    ),
     key("optimizer", Type::Kind(&OPTIMIZER), Default::Value("{}"), "how gradients move weights"),
     key("schedule", Type::Kind(&SCHEDULE), Default::Value("{}"), "the learning rate over the steps"),
     key(

@@ -115,6 +115,9 @@ pub struct Training {
     pub steps: u64,
     /// Sequences a step.
     pub batch_size: usize,
+    /// Sequences at a time: `"all"`, `"auto"` or a number; runs from before this key have all.
+    #[serde(default = "all")]
+    pub micro_batch_size: toml::Value,
     /// How gradients move weights.
     pub optimizer: Chosen,
     /// The learning rate over the steps.
@@ -129,6 +132,10 @@ pub struct Training {
     pub device: String,
     /// Of matrix products: `f32`, `tf32` or `bf16`.
     pub precision: String,
+}
+
+fn all() -> toml::Value {
+    "all".into()
 }
 
 /// What a head has to show to count as an induction head.

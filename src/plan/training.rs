@@ -65,7 +65,8 @@ impl Resolver<'_> {
         let here = &self.language.devices;
         let Some(device) = text(root, &["training", "device"]).map(str::to_string) else { return };
         let device = if device == "auto" { here.last().copied().unwrap_or("cpu") } else { &device };
-        if !here.contains(&device) {
+        let elsewhere = self.findings.elsewhere && device == "cuda";
+        if !here.contains(&device) && !elsewhere {
             let message = format!("there is no device \"{device}\" here");
             let why = self.language.no_gpu.as_deref();
             let build = "a build with `--features cuda` on a machine with an NVIDIA GPU has \"cuda\"";
@@ -77,9 +78,6 @@ impl Resolver<'_> {
             let message = format!("precision \"{precision}\" needs the device \"cuda\"");
             let other = ("training.device", "this device");
             self.findings.clash("training.precision", message, other, "use \"f32\"");
-        } else if precision != "f32" {
-            let message = format!("precision \"{precision}\" is not there yet");
-            self.findings.error("training.precision", message, "matrix products are in \"f32\"");
         }
         if let Some(Value::Table(training)) = root.get_mut("training") {
             training.insert("device".into(), device.into());

@@ -60,6 +60,10 @@ impl Language {
             Type::WordOrNumber(words, range) => {
                 json!({"anyOf": [{"type": "string", "enum": words}, number(range)]})
             }
+            Type::WordOrInteger(words, min, max) => {
+                let integer = self.value(&Type::Integer(*min, *max));
+                json!({"anyOf": [{"type": "string", "enum": words}, integer]})
+            }
             Type::List(of, min, max) => {
                 // Lists are replaced whole: what is in them stands alone in any spec.
                 let mut items = self.value(of);

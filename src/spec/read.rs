@@ -108,10 +108,13 @@ impl Reader<'_> {
             (Type::Path, Value::Integer(_) | Value::Number(_) | Value::Flag(_)) if node.raw.is_some() => {
                 node.raw.as_deref().map(|raw| self.path(raw, &node.span).into())
             }
-            (Type::Word(words), Value::Text(s)) | (Type::WordOrNumber(words, _), Value::Text(s)) => {
-                words.contains(&s.as_str()).then(|| s.as_str().into())
+            (
+                Type::Word(words) | Type::WordOrNumber(words, _) | Type::WordOrInteger(words, ..),
+                Value::Text(s),
+            ) => words.contains(&s.as_str()).then(|| s.as_str().into()),
+            (Type::Integer(min, max) | Type::WordOrInteger(_, min, max), Value::Integer(i)) => {
+                (min..=max).contains(&i).then(|| (*i).into())
             }
-            (Type::Integer(min, max), Value::Integer(i)) => (min..=max).contains(&i).then(|| (*i).into()),
             (Type::Number(r) | Type::WordOrNumber(_, r), Value::Integer(i)) => fits(r, *i as f64),
             (Type::Number(r) | Type::WordOrNumber(_, r), Value::Number(x)) => fits(r, *x),
             (Type::Table(keys), Value::Table(tree)) => {

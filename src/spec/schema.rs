@@ -44,6 +44,8 @@ pub enum Type {
     Number(Range),
     /// One of these words, or a number in this range.
     WordOrNumber(&'static [&'static str], Range),
+    /// One of these words, or a whole number, both ends included.
+    WordOrInteger(&'static [&'static str], i64, i64),
     /// A list of these, of a length within both ends.
     List(&'static Type, usize, usize),
     /// A table with these keys.
@@ -113,6 +115,9 @@ impl Type {
             Type::Integer(min, max) => format!("a whole number from {min} to {max}"),
             Type::Number(range) => range.describe(),
             Type::WordOrNumber(words, range) => format!("{} or {}", one_of(words), range.describe()),
+            Type::WordOrInteger(words, min, max) => {
+                format!("{} or {}", one_of(words), Type::Integer(*min, *max).describe())
+            }
             Type::List(of, min, max) if min == max => format!("a list of {min}, each {}", of.describe()),
             Type::List(of, 0, _) => format!("a list, each {}", of.describe()),
             Type::List(of, min, _) => format!("a list of at least {min}, each {}", of.describe()),

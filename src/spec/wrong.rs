@@ -19,7 +19,10 @@ pub fn diagnostic(language: &Language, node: &Node, ty: &Type, path: &str) -> Di
         return diagnostic.help(format!("this is not TOML: {error}"));
     }
     match (ty, &node.value) {
-        (Type::Word(words) | Type::WordOrNumber(words, _), Value::Text(word)) => {
+        (
+            Type::Word(words) | Type::WordOrNumber(words, _) | Type::WordOrInteger(words, ..),
+            Value::Text(word),
+        ) => {
             if let Some(near) = nearest(word, words.iter().copied()) {
                 return diagnostic.label(format!("did you mean \"{near}\"?"));
             }
@@ -49,7 +52,9 @@ pub fn diagnostic(language: &Language, node: &Node, ty: &Type, path: &str) -> Di
         (Type::List(Type::Text, ..), Value::Text(text)) => {
             diagnostic.help(format!("write it in brackets: [{text:?}]"))
         }
-        (Type::Integer(..), Value::Number(x)) if x.fract() == 0.0 && x.abs() < 1e15 => {
+        (Type::Integer(..) | Type::WordOrInteger(..), Value::Number(x))
+            if x.fract() == 0.0 && x.abs() < 1e15 =>
+        {
             diagnostic.help(format!("write it as a whole number: {x:.0}"))
         }
         (Type::List(_, least, most), Value::List(items)) if items.len() > *most && least < most => {

@@ -4,7 +4,6 @@
 
 use super::{Block, BlockKind, Cost, Init, Pass};
 use crate::error::{Error, Result};
-use crate::model::intervention::attend;
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
 use crate::ops::{self, Attention as Options, Backend, Stream};
@@ -114,7 +113,13 @@ fn cost(chosen: &Chosen, architecture: &Architecture) -> Result<Cost> {
     let past = architecture.n_ctx + 1; // twice its mean
     let located = if config.positions == "shortformer" { d_model } else { 0 };
     // The normed stream, q, k, v, z, their map, and the sum with the stream.
-    Ok(Cost { flops: 8 * d_model * width + 2 * past * width, kept: 3 * d_model + located + 4 * width })
+    Ok(Cost {
+        flops: 8 * d_model * width + 2 * past * width,
+        kept: 3 * d_model + located + 4 * width,
+        scores: config.n_heads * architecture.n_ctx,
+        // q, k, v and the gradient of z with their heads apart; then the gradients of the first three.
+        worked: 7 * width,
+    })
 }
 
 fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {
@@ -172,7 +177,10 @@ impl<D: Backend> Block<D> for Attention {
             keep_pattern: pass.keep_patterns,
         };
         let z = match pass.frozen.iter().find(|(layer, _)| *layer == self.layer) {
-            Some((_, pattern)) => attend(pattern, v)?,
+            Some((_, pattern)) => {
+                let (v, tape) = v.split_tape();
+                D::mix(pattern, &v)?.put_tape(tape)
+            }
             None => {
                 let (z, pattern) = D::causal_attention(q, k, v, &options)?;
                 pass.patterns.extend(pattern.map(|pattern| (self.layer, pattern)));

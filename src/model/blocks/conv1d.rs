@@ -78,7 +78,13 @@ fn cost(chosen: &Chosen, architecture: &Architecture) -> Result<Cost> {
     let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
     let d_model = architecture.d_model;
     let inputs = if config.depthwise { 1 } else { d_model };
-    Ok(Cost { flops: 2 * config.kernel_size * inputs * d_model, kept: 3 * d_model })
+    Ok(Cost {
+        flops: 2 * config.kernel_size * inputs * d_model,
+        kept: 3 * d_model,
+        scores: 0,
+        // What an output sees, and its gradient.
+        worked: 2 * config.kernel_size * inputs,
+    })
 }
 
 fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {

@@ -71,7 +71,12 @@ struct Mlp {
 fn cost(chosen: &Chosen, architecture: &Architecture) -> Result<Cost> {
     let config: Config = chosen.config().map_err(|e| Error::message(e.to_string()))?;
     let d_model = architecture.d_model;
-    Ok(Cost { flops: 4 * d_model * config.d_mlp, kept: 3 * d_model + 2 * config.d_mlp })
+    Ok(Cost {
+        flops: 4 * d_model * config.d_mlp,
+        kept: 3 * d_model + 2 * config.d_mlp,
+        scores: 0,
+        worked: 2 * config.d_mlp,
+    })
 }
 
 fn build<D: Backend>(chosen: &Chosen, init: &mut Init<'_, D>) -> Result<Box<dyn Block<D>>> {

@@ -37,6 +37,10 @@ pub struct Cost {
     pub flops: usize,
     /// Numbers that training keeps for the way back: what the operations read, and the residual stream.
     pub kept: usize,
+    /// Scores of attention.
+    pub scores: usize,
+    /// Numbers that the way back works in on a card, beside scores.
+    pub worked: usize,
 }
 
 /// Makes a block from its resolved table.

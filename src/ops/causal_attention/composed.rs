@@ -1,7 +1,7 @@
 //! Attention in plain dfdx operations.
 
 use super::{Attention, Pattern, rotary_tables};
-use crate::ops::{Backend, Flat, Result, Stream, Taped};
+use crate::ops::{Backend, Flat, Result, Stream, Taped, Values};
 use dfdx::prelude::*;
 
 type Heads<D> = Taped<(usize, usize, usize, usize), D>;
@@ -47,6 +47,16 @@ pub fn composed<D: Backend>(
         .try_permute::<(usize, usize, usize, usize), Axes4<0, 2, 1, 3>>()?
         .try_reshape_like(&shape)?;
     Ok((z, kept))
+}
+
+/// `z = pattern v` by head: pattern `[batch, head, query, key]`, v and z `[batch, position, n_heads * d_head]`.
+pub fn composed_mix<D: Backend>(pattern: &Pattern<D>, v: &Values<D>) -> Result<Values<D>, D> {
+    let shape @ (batch, position, width) = *v.shape();
+    let n_heads = pattern.shape().1;
+    let v = v.clone().try_reshape_like(&(batch, position, n_heads, width / n_heads))?;
+    let v: Pattern<D> = v.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
+    let z = pattern.clone().try_matmul(v)?;
+    z.try_permute::<(usize, usize, usize, usize), Axes4<0, 2, 1, 3>>()?.try_reshape_like(&shape)
 }
 
 /// Keys `[batch, position, n_heads * d_head]` mixed with their predecessors; a `[n_heads]`.

@@ -19,7 +19,7 @@ mod heads;
 use super::{Backend, Flat};
 use dfdx::prelude::Tensor;
 
-pub use composed::composed;
+pub use composed::{composed, composed_mix};
 pub use fused::fused;
 
 /// Attention patterns, `[batch, head, query, key]`.
@@ -44,7 +44,7 @@ pub struct Attention<'a, D: Backend> {
 pub const ROTARY_BASE: f64 = 10000.0;
 
 /// The cosines and sines of the rotary angles, each `[position, d_head / 2]`.
-fn rotary_tables(position: usize, d_head: usize) -> (Vec<f32>, Vec<f32>) {
+pub(super) fn rotary_tables(position: usize, d_head: usize) -> (Vec<f32>, Vec<f32>) {
     let frequency = |e| ROTARY_BASE.powf(-2.0 * e as f64 / d_head as f64);
     let frequencies: Vec<f64> = (0..d_head / 2).map(frequency).collect();
     let angles = (0..position).flat_map(|t| frequencies.iter().map(move |f| t as f64 * f));

@@ -79,7 +79,7 @@ functions! { cublas: 1;
 // NVRTC_ERROR_INTERNAL_ERROR.
 functions! { nvrtc: 11;
     nvrtcCompileProgram nvrtcCreateProgram nvrtcDestroyProgram nvrtcGetPTX nvrtcGetPTXSize nvrtcGetProgramLog
-    nvrtcGetProgramLogSize
+    nvrtcGetProgramLogSize nvrtcVersion
 }
 
 const LIBRARIES: [Loaded; 3] = [

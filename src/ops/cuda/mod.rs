@@ -1,7 +1,21 @@
-//! What operations need of CUDA.
+//! The operations on an NVIDIA card: a form of each, of kernels of our own and products by cuBLAS.
 
+mod adamw;
+mod backend;
+mod causal_attention;
+mod causal_conv1d;
+mod columns;
+mod elementwise;
+mod embedding;
+mod engine;
+mod kernels;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod libraries;
+mod linear;
+mod linear_cross_entropy;
+mod memory;
+mod normalize;
+mod product;
 
 /// The oldest CUDA that a driver has to know, as the driver counts: 1000 for a version, 10 for what is after the point.
 const OLDEST: i32 = 12_000;
@@ -30,6 +44,21 @@ pub fn ready() -> Result<(), String> {
         [_, 0, 0] if count > 0 => Ok(()),
         [_, code, other] => Err(told(if code == 0 { other } else { code })),
     }
+}
+
+/// Opens the card for the operations: makes its kernels ready.
+///
+/// # Errors
+/// In words, if the card refuses.
+pub fn open() -> Result<(), String> {
+    engine::open().map(|_| ())
+}
+
+/// The card's memory, once it is open: what is free, and all, in bytes.
+pub fn memory() -> Option<(u64, u64)> {
+    engine::engine().ok()?;
+    let (free, total) = cudarc::driver::result::mem_get_info().ok()?;
+    Some((free as u64, total as u64))
 }
 
 /// A code of the driver's (`CUresult`), in words.

@@ -1,0 +1,12 @@
+//! What exists at a time on a card, said here so that memory can be planned where there is none.
+
+/// Logits, at most about.
+const LOGITS: usize = 96 << 20;
+/// Scores of attention, at most about.
+pub const SCORES: usize = 64 << 20;
+
+/// Tokens whose logits exist at a time, of so many, with `stride` numbers for each.
+pub fn chunk(stride: usize, tokens: usize) -> usize {
+    let most = (LOGITS / stride.max(1)).max(128);
+    (most - most % 128).min(tokens.max(1))
+}

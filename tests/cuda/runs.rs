@@ -1,0 +1,99 @@
+//! Trainings on a card, by the command.
+
+use crate::common::bench::{Bench, tree};
+use libtest_mimic::{Failed, Trial};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("a_hundred_steps_are_the_processors", hundred_steps),
+        Trial::test("a_training_is_the_same_twice_and_goes_on_bit_for_bit", resumed),
+        Trial::test("a_training_in_less_precise_products_learns_the_same", precisions),
+        Trial::test("micro_batches_give_the_whole_batchs_step", micro_batches),
+    ]
+}
+
+/// The losses of a run.
+fn losses(bench: &Bench, run: &str) -> Vec<f64> {
+    let metrics = String::from_utf8(bench.read(&format!("runs/{run}/metrics.jsonl"))).unwrap();
+    let loss = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line.get("loss").and_then(|loss| loss.as_f64())
+    };
+    metrics.lines().filter_map(loss).collect()
+}
+
+fn train(bench: &Bench, name: &str, more: &[&str]) {
+    let name = format!("name={name}");
+    let sets = more.iter().flat_map(|set| ["--set", set]);
+    let arguments: Vec<&str> =
+        ["run", "tiny.toml", "--quiet", "--set", &name].into_iter().chain(sets).collect();
+    bench.good(&arguments);
+}
+
+fn close(a: &[f64], b: &[f64], tolerance: f64, what: &str) -> Result<(), Failed> {
+    if a.len() != b.len() || a.is_empty() {
+        return Err(format!("{what}: {} and {} steps", a.len(), b.len()).into());
+    }
+    match a.iter().zip(b).enumerate().find(|(_, (a, b))| (*a - *b).abs() > tolerance * b.abs()) {
+        None => Ok(()),
+        Some((step, (a, b))) => Err(format!("{what}: the loss at step {step} is {a}, not {b}").into()),
+    }
+}
+
+fn hundred_steps() -> Result<(), Failed> {
+    let bench = Bench::new();
+    for device in ["cuda", "cpu"] {
+        let (device, steps) = (format!("training.device={device}"), "training.steps=100");
+        train(&bench, device.trim_start_matches("training.device="), &[&device, steps]);
+    }
+    close(&losses(&bench, "cuda"), &losses(&bench, "cpu"), 2e-3, "a hundred steps")
+}
+
+fn resumed() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let constant = "training.schedule.kind=constant";
+    let whole = ["training.device=cuda", constant, "training.steps=12"];
+    train(&bench, "whole", &whole);
+    train(&bench, "again", &whole);
+    train(&bench, "parts", &["training.device=cuda", constant, "training.steps=8"]);
+    let sets = ["--set", "name=parts", "--set", "training.device=cuda", "--set", constant];
+    let more = ["run", "tiny.toml", "--quiet", "--resume"];
+    bench.good(&[&more[..], &sets].concat());
+    let state = |run: &str| {
+        let run = bench.path().join("runs").join(run);
+        let checkpoint = tree(&run.join("checkpoints"));
+        let tensors = |(name, _): &(String, Vec<u8>)| name.ends_with(".safetensors");
+        let mut kept: Vec<_> = checkpoint.into_iter().filter(tensors).collect();
+        kept.push(("metrics".into(), std::fs::read(run.join("metrics.jsonl")).unwrap()));
+        kept
+    };
+    for other in ["again", "parts"] {
+        if state(other) != state("whole") {
+            return Err(format!("{other} is not the whole run's bytes").into());
+        }
+    }
+    Ok(())
+}
+
+fn precisions() -> Result<(), Failed> {
+    let bench = Bench::new();
+    for precision in ["f32", "tf32", "bf16"] {
+        train(&bench, precision, &["training.device=cuda", &format!("training.precision={precision}")]);
+    }
+    let f32 = losses(&bench, "f32");
+    for (precision, tolerance) in [("tf32", 3e-3), ("bf16", 3e-2)] {
+        let rounded = losses(&bench, precision);
+        close(&rounded, &f32, tolerance, precision)?;
+        if rounded == f32 {
+            return Err(format!("{precision} is f32").into());
+        }
+    }
+    Ok(())
+}
+
+fn micro_batches() -> Result<(), Failed> {
+    let bench = Bench::new();
+    train(&bench, "whole", &["training.device=cuda"]);
+    train(&bench, "split", &["training.device=cuda", "training.micro_batch_size=3"]);
+    close(&losses(&bench, "split"), &losses(&bench, "whole"), 1e-3, "micro-batches")
+}
