@@ -2,6 +2,7 @@
 
     pip install torch numpy
     python benches/peers/compare.py [--pairs 5] [--compile] [--indhead target/release/indhead] [SPEC…]
+        [--device cuda] [--precision f32|tf32|bf16] [--batch SEQUENCES]
 
 Without specs, those in specs/bench. The two run one after the other, pair by pair, so that a change of the
 machine's speed meets both.
@@ -40,23 +41,32 @@ def main():
     parser.add_argument("--compile", action="store_true", help="with torch.compile instead of eager")
     parser.add_argument("--indhead", default=os.path.join(ROOT, "target/release/indhead"))
     parser.add_argument("--threads", type=at_least_one, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], default="f32")
+    parser.add_argument("--batch", type=at_least_one, help="sequences a step, instead of the specs'")
     arguments = parser.parse_args()
     threads = str(arguments.threads)
+    memory = "max_rss_mib" if arguments.device == "cpu" else "card_mib"
+    theirs = ["--device", arguments.device, "--precision", arguments.precision, "--threads", threads]
+    ours_too = ["--device", arguments.device, "--set", f"training.precision={arguments.precision}"]
+    if arguments.batch:
+        theirs += ["--batch", str(arguments.batch)]
+        ours_too += ["--set", f"training.batch_size={arguments.batch}"]
     specs = arguments.specs or sorted(glob.glob(os.path.join(ROOT, "specs/bench/*.toml")), key=size)
     print(f"{'':<24}{'tokens/s':>10}{'PyTorch':>10}{'ratio':>7}{'(of pairs)':>14}{'utilised':>10}{'MiB':>7}{'PyTorch':>9}")
     for spec in specs:
         ours, peers = [], []
         for _ in range(arguments.pairs):
-            peer = [sys.executable, os.path.join(HERE, "torch_peer.py"), spec, "--threads", threads]
+            peer = [sys.executable, os.path.join(HERE, "torch_peer.py"), spec, *theirs]
             peers.append(run(peer + ["--compile"] * arguments.compile))
-            ours.append(run([arguments.indhead, "bench", spec, "--json"], RAYON_NUM_THREADS=threads))
+            ours.append(run([arguments.indhead, "bench", spec, "--json", *ours_too], RAYON_NUM_THREADS=threads))
         ratios = [a["tokens_per_second"] / b["tokens_per_second"] for a, b in zip(ours, peers)]
         median = lambda values, key: statistics.median(value[key] for value in values)
         print(
             f"{os.path.basename(spec)[:-5]:<24}{median(ours, 'tokens_per_second'):>10.0f}"
             f"{median(peers, 'tokens_per_second'):>10.0f}{statistics.median(ratios):>7.2f}"
             f"{f'{min(ratios):.2f}–{max(ratios):.2f}':>14}{median(ours, 'utilisation'):>10.2f}"
-            f"{median(ours, 'max_rss_mib'):>7.0f}{median(peers, 'max_rss_mib'):>9.0f}",
+            f"{median(ours, memory):>7.0f}{median(peers, memory):>9.0f}",
             flush=True,
         )
 

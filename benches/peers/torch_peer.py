@@ -1,10 +1,12 @@
-"""The model of an `indhead` spec in PyTorch, at its best on a CPU: how many tokens a second it trains on.
+"""The model of an `indhead` spec in PyTorch, at its best: how many tokens a second it trains on.
 
     python benches/peers/torch_peer.py specs/bench/small_conv_attn.toml [--compile] [--seconds 5] [--threads 2]
+        [--device cuda] [--precision f32|tf32|bf16] [--batch SEQUENCES]
 
 Packages from PyPI: torch, numpy. Reads attention and full conv1d blocks with learned positions or none.
 The convolution is one matrix product over shifted inputs, attention is scaled_dot_product_attention, the optimizer
-is fused AdamW with clipping by the global norm; f32 throughout. Prints JSON.
+is fused AdamW with clipping by the global norm; f32 throughout, but on a GPU matrix products in TF32 or, by autocast,
+bf16. Prints JSON.
 """
 
 import argparse
@@ -104,20 +106,26 @@ def main():
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], default="f32")
+    parser.add_argument("--batch", type=int, help="sequences a step, instead of the spec's")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
+    torch.set_float32_matmul_precision("highest" if arguments.precision == "f32" else "high")
+    rounded = torch.autocast(arguments.device, torch.bfloat16, enabled=arguments.precision == "bf16")
     with open(arguments.spec, "rb") as file:
         spec = tomllib.load(file)
-    batch, n_ctx = spec["training"]["batch_size"], spec["architecture"]["n_ctx"]
-    model = Model(spec)
+    batch, n_ctx = arguments.batch or spec["training"]["batch_size"], spec["architecture"]["n_ctx"]
+    model = Model(spec).to(arguments.device)
     d_vocab = spec["tokenizer"]["d_vocab"]
     run = torch.compile(model) if arguments.compile else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
 
     def step():
-        windows = torch.randint(d_vocab, (batch, n_ctx + 1))
-        loss = run(windows[:, :-1], windows[:, 1:])
+        windows = torch.randint(d_vocab, (batch, n_ctx + 1)).to(arguments.device)
+        with rounded:
+            loss = run(windows[:, :-1], windows[:, 1:])
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -131,6 +139,7 @@ def main():
         before = time.perf_counter()
         step()
         times.append(time.perf_counter() - before)
+    on_a_card = arguments.device == "cuda"
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         json.dumps(
@@ -141,6 +150,8 @@ def main():
                 "step_ms": statistics.median(times) * 1e3,
                 "tokens_per_second": batch * n_ctx / statistics.median(times),
                 "max_rss_mib": rss,
+                "card": torch.cuda.get_device_name() if on_a_card else None,
+                "card_mib": torch.cuda.max_memory_reserved() / 2**20 if on_a_card else None,
             }
         )
     )

@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use crate::files::cache_folder;
 use crate::model::Backend;
 use crate::model::cost::flops_per_token;
+use crate::model::device::Memory;
+use crate::ops::Precision;
 use crate::ops::meter::{self, Part};
 use crate::plan::Plan;
 use crate::training::Learner;
@@ -42,6 +44,7 @@ const STEPS: (usize, f64) = (5, 5.0);
 const METERED: usize = 3;
 /// The size of the plain matrix product that a model is compared with, and how often it is made.
 const PRODUCT: usize = 1536;
+const PRODUCT_ON_A_CARD: usize = 8192;
 const PRODUCTS: usize = 9;
 
 /// Times training steps; no run directory is made.
@@ -72,6 +75,8 @@ pub struct Figures {
     peak_flops: f64,
     /// Of the whole process, from its start to the last metered step.
     max_rss_mib: Option<f64>,
+    /// Memory of the card that is taken after these steps, which give nothing of it back.
+    card_mib: Option<f64>,
     /// Steps whose parts were timed, and the mean of one.
     metered: usize,
     metered_seconds: f64,
@@ -115,11 +120,17 @@ pub fn measure<D: Backend>(plan: &Plan, dataset: &Dataset, steps: Option<u64>) -
     let known: f64 = parts.iter().map(|(_, forward, backward)| forward + backward).sum();
     parts.push(("rest", (whole - known).max(0.0), 0.0));
     let max_rss_mib = max_rss_mib();
+    let taken = |memory: Memory| (memory.total - memory.free) as f64 / f64::from(1 << 20);
+    let card_mib = D::memory().filter(|_| plan.training.device != "cpu").map(taken);
 
-    let mut product = D::open()?.square_product(PRODUCT).map_err(Error::device)?;
+    let on_a_card = plan.training.device != "cpu";
+    let size = if on_a_card { PRODUCT_ON_A_CARD } else { PRODUCT };
+    let precision = Precision::named(&plan.training.precision).unwrap_or_default();
+    let product = D::with_precision(precision, || D::open()?.square_product(size).map_err(Error::device));
+    let mut product = product?;
     let mut timed = || {
         let start = Instant::now();
-        product().map_err(Error::device)?;
+        D::with_precision(precision, &mut product).map_err(Error::device)?;
         Ok(start.elapsed().as_secs_f64())
     };
     timed()?;
@@ -138,8 +149,9 @@ pub fn measure<D: Backend>(plan: &Plan, dataset: &Dataset, steps: Option<u64>) -
         steps: times.len(),
         seconds: median(times),
         flops_per_token: flops_per_token(plan)?,
-        peak_flops: 2.0 * (PRODUCT as f64).powi(3) / median(products),
+        peak_flops: 2.0 * (size as f64).powi(3) / median(products),
         max_rss_mib,
+        card_mib,
         metered,
         metered_seconds: whole,
         parts,
@@ -195,7 +207,9 @@ impl Figures {
             "gflops": self.flops(plan) / 1e9,
             "peak_gflops": self.peak_flops / 1e9,
             "utilisation": self.flops(plan) / self.peak_flops,
+            "precision": plan.training.precision,
             "max_rss_mib": self.max_rss_mib,
+            "card_mib": self.card_mib,
             "parts_step_ms": self.metered_seconds * 1e3,
             "parts": self.parts.iter().map(part).collect::<Vec<_>>(),
         })
@@ -209,7 +223,11 @@ impl Figures {
         };
         let threads = rayon::current_num_threads();
         let plural = if threads == 1 { "" } else { "s" };
-        line("spec", format!("{}, {} on {threads} thread{plural}", plan.name, plan.training.device));
+        let runs = match plan.training.device.as_str() {
+            "cpu" => format!("cpu on {threads} thread{plural}"),
+            card => format!("{card} in {}", plan.training.precision),
+        };
+        line("spec", format!("{}, {runs}", plan.name));
         line("tokens per second", format!("{:.0}", self.tokens_per_second(plan)));
         line("step", format!("{:.2} ms, the median of {}", self.seconds * 1e3, self.steps));
         line("FLOPs per token", format!("{}", self.flops_per_token));
@@ -218,6 +236,9 @@ impl Figures {
         line("share of it reached", format!("{:.0} %", 100.0 * self.flops(plan) / self.peak_flops));
         if let Some(mib) = self.max_rss_mib {
             line("most memory", format!("{mib:.0} MiB"));
+        }
+        if let Some(mib) = self.card_mib {
+            line("memory of the card", format!("{mib:.0} MiB"));
         }
         let (steps, ms) = (self.metered, self.metered_seconds * 1e3);
         let _ = writeln!(out, "\n{steps} other steps, {ms:.2} ms each, part by part:");

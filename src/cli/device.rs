@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::model::device::Memory;
 use crate::model::shapes::{Part, shapes};
 use crate::model::{Backend, Subject};
+use crate::ops::Precision;
 use crate::plan::Plan;
 use crate::record::RunDirectory;
 use crate::training::{self, Watch};
@@ -23,6 +24,8 @@ pub struct DeviceCommands {
     /// [`bench::measure`].
     pub bench: fn(&Plan, &Dataset, Option<u64>) -> Result<bench::Figures>,
     memory: fn() -> Option<Memory>,
+    /// Why the device has no products of a precision.
+    pub lacks: fn(Precision) -> Option<String>,
     /// How many parameters a plan's model has.
     pub n_parameters: fn(&Plan) -> Result<usize>,
 }
@@ -49,6 +52,7 @@ fn on<D: Backend>() -> DeviceCommands {
         load: |plan, run, step| Ok(Box::new(training::load::<D>(plan, run, step)?)),
         bench: bench::measure::<D>,
         memory: D::memory,
+        lacks: D::lacks,
         n_parameters: |plan| Ok(shapes(plan)?.iter().map(Part::n_parameters).sum()),
     }
 }

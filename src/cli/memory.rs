@@ -1,14 +1,20 @@
-//! Whether a run fits the memory of its device, before it begins.
+//! Whether a device has what a run needs, before it begins.
 
 use super::{Failure, Outcome, device};
 use crate::model::cost::{sequences_at_once, training_bytes};
+use crate::ops::Precision;
 use crate::plan::Plan;
 
-/// Refuses a plan that needs more than there is, as far as both are known.
+/// Refuses a plan that needs more memory than there is, as far as both are known, or products that the device has not.
 ///
 /// # Errors
-/// How much it needs, how much there is, and what to lower.
+/// What it needs, what there is, and what to change.
 pub fn check(plan: &Plan) -> Outcome {
+    let precision = Precision::named(&plan.training.precision).unwrap_or_default();
+    if let Some(why) = (device::of(plan).lacks)(precision) {
+        let why = format!("error: {why}\nhelp: use `training.precision` = \"f32\"");
+        return Err(Failure::Usage(why));
+    }
     let Some(memory) = device::memory(plan) else { return Ok(()) };
     let name = plan.training.device.as_str();
     let at_once = sequences_at_once(plan, name, Some(memory.total))?;

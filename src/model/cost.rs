@@ -50,11 +50,12 @@ fn processor_bytes(plan: &Plan, at_once: usize, sizes: &[usize], blocks: &[Cost]
     4 * forward.max(backward) * 11 / 10 + PROGRAM
 }
 
+/// Bytes of a card that the driver, cuBLAS and kernels take for themselves, about.
+pub const CONTEXT: usize = 600 << 20;
+
 /// The parameters with their moments and gradients, what a step keeps and the gradients of all that, and the memory
 /// that operations work in.
 fn card_bytes(plan: &Plan, at_once: usize, all: usize, blocks: &[Cost]) -> usize {
-    /// The driver's own, cuBLAS's, and kernels.
-    const CONTEXT: usize = 600 << 20;
     let d_model = plan.architecture.d_model;
     let tokens = at_once * plan.architecture.n_ctx;
     let kept = 3 * d_model + blocks.iter().map(|cost| cost.kept).sum::<usize>();

@@ -4,7 +4,7 @@ use super::blocks::{BlockKind, Build};
 #[cfg(feature = "cuda")]
 use crate::error::Error;
 use crate::error::Result;
-use crate::ops;
+use crate::ops::{self, Precision};
 use dfdx::prelude::*;
 
 /// A device's memory, in bytes.
@@ -24,6 +24,9 @@ pub trait Backend: ops::Backend {
     /// If it is not there, or has no memory left.
     fn open() -> Result<Self>;
 
+    /// Why it has no products of this precision, if it has none.
+    fn lacks(precision: Precision) -> Option<String>;
+
     /// Its memory, where that is known.
     fn memory() -> Option<Memory>;
 
@@ -36,6 +39,11 @@ impl Backend for Cpu {
         // Without dfdx's allocation cache: the fused operations bring their own memory, which the
         // cache would collect at every step and never give out again.
         Ok(Cpu::seed_from_u64(0))
+    }
+
+    /// A plan has no other precision for it.
+    fn lacks(_: Precision) -> Option<String> {
+        None
     }
 
     /// The machine's, where Linux tells it; what others have is theirs only for now.
@@ -62,6 +70,12 @@ impl Backend for Cuda {
         let one: Tensor<Rank1<1>, f32, _> = device.try_ones().map_err(|error| refused(&error))?;
         one.try_square().map_err(|error| refused(&error))?;
         Ok(device)
+    }
+
+    fn lacks(precision: Precision) -> Option<String> {
+        let (major, minor) = ops::cuda::capability()?;
+        let old = major < 8 && precision != Precision::F32;
+        old.then(|| format!("the card's compute capability is {major}.{minor}, and tf32 and bf16 need 8.0"))
     }
 
     fn memory() -> Option<Memory> {

@@ -150,6 +150,11 @@ pub trait Backend: Device<f32> {
         adamw::composed_squared_norm(param, grads)
     }
 
+    /// [`Backend::squared_norm`] of several, asked for together.
+    fn squared_norms(params: &[&Flat<Self>], grads: &mut Gradients<f32, Self>) -> Result<Vec<f64>, Self> {
+        params.iter().map(|param| Self::squared_norm(param, grads)).collect()
+    }
+
     /// Adds a parameter's gradient `[n]`, which is used up, to a sum of them. See [`adamw`](mod@adamw).
     fn add_gradient(
         param: &Flat<Self>,

@@ -10,6 +10,7 @@ impl Resolver<'_> {
         let batch = integer(root, &["training", "batch_size"]);
         let per_step = batch.zip(facts.n_ctx).map(|(batch, n_ctx)| (batch * n_ctx) as i64);
         self.length(root, per_step);
+        self.micro_batch(root, batch);
         facts.steps = integer(root, &["training", "steps"]).map(|steps| steps as u64);
         self.device(root);
     }
@@ -58,6 +59,18 @@ impl Resolver<'_> {
         if steps.is_some_and(|steps| steps.checked_mul(per_step).is_none()) {
             let key = if tokens.is_some() { "training.tokens" } else { "training.steps" };
             findings.error(key, "that is more tokens than can be counted", "train less");
+        }
+    }
+
+    fn micro_batch(&mut self, root: &Table, batch: Option<usize>) {
+        let (Some(at_once), Some(batch)) = (integer(root, &["training", "micro_batch_size"]), batch) else {
+            return;
+        };
+        if at_once > batch {
+            let message =
+                format!("`micro_batch_size` = {at_once} is more than a step has: {batch} sequences");
+            let other = ("training.batch_size", "sequences a step");
+            self.findings.clash("training.micro_batch_size", message, other, "use \"all\" or fewer");
         }
     }
 

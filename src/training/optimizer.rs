@@ -110,8 +110,8 @@ impl<D: Backend> Optimizer<D> {
         let lr = self.config.lr * share;
         let mut run = || {
             let (mut squares, mut longest) = (0.0, f64::NEG_INFINITY);
-            for (place, param) in params.iter().enumerate() {
-                let square = D::squared_norm(&param.value, &mut gradients)?;
+            let values: Vec<_> = params.iter().map(|param| &param.value).collect();
+            for (place, square) in D::squared_norms(&values, &mut gradients)?.into_iter().enumerate() {
                 squares += square;
                 if square > longest || (square.is_nan() && !longest.is_nan()) {
                     (self.largest, longest) = (place, square);

@@ -1,6 +1,12 @@
 //! Trainings on a card, by the command.
 
 use crate::common::bench::{Bench, tree};
+use crate::common::good_plan;
+use dfdx::prelude::Cuda;
+use indhead::dataset::Dataset;
+use indhead::model::Backend;
+use indhead::model::cost::{CONTEXT, training_bytes};
+use indhead::training::Learner;
 use libtest_mimic::{Failed, Trial};
 
 pub fn trials() -> Vec<Trial> {
@@ -8,6 +14,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("a_hundred_steps_are_the_processors", hundred_steps),
         Trial::test("a_training_is_the_same_twice_and_goes_on_bit_for_bit", resumed),
         Trial::test("a_training_in_less_precise_products_learns_the_same", precisions),
+        Trial::test("a_training_takes_no_more_memory_than_is_planned", memory),
         Trial::test("micro_batches_give_the_whole_batchs_step", micro_batches),
     ]
 }
@@ -43,8 +50,8 @@ fn close(a: &[f64], b: &[f64], tolerance: f64, what: &str) -> Result<(), Failed>
 fn hundred_steps() -> Result<(), Failed> {
     let bench = Bench::new();
     for device in ["cuda", "cpu"] {
-        let (device, steps) = (format!("training.device={device}"), "training.steps=100");
-        train(&bench, device.trim_start_matches("training.device="), &[&device, steps]);
+        let (on, steps) = (format!("training.device={device}"), "training.steps=100");
+        train(&bench, device, &[&on, steps, "training.checkpoints.steps=100"]);
     }
     close(&losses(&bench, "cuda"), &losses(&bench, "cpu"), 2e-3, "a hundred steps")
 }
@@ -96,4 +103,34 @@ fn micro_batches() -> Result<(), Failed> {
     train(&bench, "whole", &["training.device=cuda"]);
     train(&bench, "split", &["training.device=cuda", "training.micro_batch_size=3"]);
     close(&losses(&bench, "split"), &losses(&bench, "whole"), 1e-3, "micro-batches")
+}
+
+/// What the card is open for, and what others have of it, takes part in neither side.
+fn memory() -> Result<(), Failed> {
+    let taken = || Cuda::memory().map(|memory| memory.total - memory.free);
+    for (precision, batch, at_once) in [("bf16", 8, "\"all\""), ("f32", 32, "\"all\""), ("f32", 32, "8")] {
+        let plan = good_plan(&format!(
+            "[architecture]\nd_model = 64\nn_ctx = 96\n[[architecture.blocks]]\nkind = \"attention\"\nn_heads = 4\n\
+             [[architecture.blocks]]\nkind = \"conv1d\"\nkernel_size = 2\n[tokenizer]\nkind = \"ids\"\n\
+             d_vocab = 8001\n[dataset]\nkind = \"repeated_random\"\n[training]\nsteps = 9\nbatch_size = {batch}\n\
+             device = \"cuda\"\nprecision = \"{precision}\"\nmicro_batch_size = {at_once}\n",
+        ));
+        let before = taken();
+        let folder = tempfile::tempdir()?;
+        let dataset = Dataset::open(&plan, folder.path(), &mut |_| {})?;
+        let mut learner = Learner::<Cuda>::new(&plan, &dataset)?;
+        for step in 0..2 {
+            learner.step(step)?;
+        }
+        let planned = training_bytes(&plan, "cuda", learner.at_once)? - CONTEXT as u64;
+        let (Some(before), Some(after)) = (before, taken()) else {
+            return Err("the card does not tell".into());
+        };
+        let used = after.saturating_sub(before);
+        println!("{precision}, {} sequences at a time: {used} bytes of {planned}", learner.at_once);
+        if used > planned {
+            return Err(format!("{used} bytes were taken, and {planned} planned").into());
+        }
+    }
+    Ok(())
 }

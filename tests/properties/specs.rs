@@ -37,6 +37,9 @@ fn value(language: &Language, name: &'static str, ty: &Type) -> BoxedStrategy<Va
         Type::Integer(min, max) => integer(name, *min, *max).prop_map(Value::from).boxed(),
         Type::Number(range) => number(*range),
         Type::WordOrNumber(words, range) => prop_oneof![texts(words), number(*range)].boxed(),
+        Type::WordOrInteger(words, min, max) => {
+            prop_oneof![texts(words), integer(name, *min, *max).prop_map(Value::from)].boxed()
+        }
         Type::List(of, min, max) => {
             let items = vec(value(language, name, of), *min..=(*max).min(min + 3));
             items.prop_map(ascending).boxed()
@@ -80,6 +83,7 @@ fn integer(name: &str, min: i64, max: i64) -> BoxedStrategy<i64> {
         "n_heads" => select(&[1, 2, 4][..]).boxed(),
         "n_ctx" => select(&[9, 16, 100, 512][..]).boxed(),
         "d_head" => select(&[2, 4, 6][..]).boxed(),
+        "micro_batch_size" => Just(1).boxed(),
         _ => {
             let small = min..=max.min(min.saturating_add(8));
             prop_oneof![6 => small, 1 => min..=max, 1 => select(vec![min, max])].boxed()

@@ -8,6 +8,7 @@
 
 mod abandoned;
 mod journal;
+mod keeper;
 mod lock;
 mod write;
 

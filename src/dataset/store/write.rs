@@ -1,6 +1,7 @@
 //! Makes a store, or goes on making one.
 
 use super::journal::{Journal, count};
+use super::keeper::Keeper;
 use super::{Facts, json};
 use crate::dataset::documents::{self, Document, Documents, Found, Skipped};
 use crate::dataset::groups::{Group, in_groups};
@@ -49,7 +50,8 @@ fn make_keeping(
         writer.journal.place = place;
         if writer.journal.bytes - kept >= every {
             kept = writer.journal.bytes;
-            writer.keep()?;
+            writer.flush()?;
+            writer.keeper.keep(writer.journal.clone())?;
         }
         events(Event::Progress { what: "tokenising", done, total });
         Ok(())
@@ -67,6 +69,7 @@ struct Writer<'a> {
     digest: blake3::Hasher,
     facts: Facts,
     journal: Journal,
+    keeper: Keeper,
 }
 
 /// A document's tokens.
@@ -115,10 +118,16 @@ impl<'a> Writer<'a> {
             });
             placed.map_err(Error::write(&path))
         };
+        let training = open("training.bin", journal.training * width as u64)?;
+        let held_out = open("validation.bin", journal.held_out * width as u64)?;
+        let boundaries = open("documents.bin", journal.documents * 8)?;
+        let handles = [&training, &held_out, &boundaries].map(|file| file.get_ref().try_clone());
+        let handles = handles.into_iter().collect::<std::io::Result<_>>().map_err(Error::write(folder))?;
         Ok(Writer {
-            training: open("training.bin", journal.training * width as u64)?,
-            held_out: open("validation.bin", journal.held_out * width as u64)?,
-            boundaries: open("documents.bin", journal.documents * 8)?,
+            keeper: Keeper::new(folder, handles),
+            training,
+            held_out,
+            boundaries,
             documents,
             tokenizer,
             folder: folder.into(),
@@ -210,17 +219,16 @@ impl<'a> Writer<'a> {
         Err(Error::message(format!("{too_much}, and `max_skipped` allows a share of {most}: {first}")))
     }
 
-    /// Makes what was written last, whatever happens.
-    fn keep(&mut self) -> Result<()> {
-        for file in [&mut self.training, &mut self.held_out, &mut self.boundaries] {
-            let flushed = file.flush().and_then(|()| file.get_ref().sync_data());
-            flushed.map_err(Error::write(&self.folder))?;
-        }
-        self.journal.write(&self.folder)
+    /// Hands what was written to the system.
+    fn flush(&mut self) -> Result<()> {
+        let mut files = [&mut self.training, &mut self.held_out, &mut self.boundaries].into_iter();
+        files.try_for_each(|file| file.flush()).map_err(Error::write(&self.folder))
     }
 
     fn finish(mut self, events: &mut dyn FnMut(Event)) -> Result<Facts> {
-        self.keep()?;
+        self.flush()?;
+        self.keeper.keep(self.journal.clone())?;
+        self.keeper.wait()?;
         self.check()?;
         let Journal { documents, training, held_out, bytes, skipped, replaced, .. } = self.journal;
         let first = self.journal.first.join("; ");

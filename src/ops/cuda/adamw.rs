@@ -23,15 +23,23 @@ pub fn fused(
     engine()?.launch("adamw", Grid::each(n), &args)
 }
 
-/// `Σ grad²` of a parameter's gradient `[n]`, in double precision over parts.
-pub fn fused_squared_norm(param: &Flat<Cuda>, grads: &mut Gradients<f32, Cuda>) -> Result<f64, Cuda> {
-    let n = param.shape().0;
-    let grid = Grid { blocks: [n.div_ceil(1 << 12).min(256) as u32, 1, 1], threads: 256 };
-    let n_parts = grid.blocks[0] as usize;
-    let parts = Scratch::new(n_parts, 8)?;
-    let args = [gradient(grads, param)?.into(), parts.address().into(), n.into()];
-    engine()?.launch("squares", grid, &args)?;
-    Ok(download::<f64>(&parts, n_parts)?.iter().sum())
+/// `Σ grad²` of each parameter's gradient `[n]`, in double precision over parts; the card is waited for once.
+pub fn fused_squared_norms(
+    params: &[&Flat<Cuda>],
+    grads: &mut Gradients<f32, Cuda>,
+) -> Result<Vec<f64>, Cuda> {
+    const PARTS: usize = 256;
+    let parts = Scratch::new(params.len() * PARTS, 8)?;
+    for (i, param) in params.iter().enumerate() {
+        let args = [
+            gradient(grads, param)?.into(),
+            parts.address().plus(i * PARTS, 8).into(),
+            param.shape().0.into(),
+        ];
+        engine()?.launch("squares", Grid { blocks: [PARTS as u32, 1, 1], threads: 256 }, &args)?;
+    }
+    let parts = download::<f64>(&parts, params.len() * PARTS)?;
+    Ok(parts.chunks(PARTS).map(|parts| parts.iter().sum()).collect())
 }
 
 /// `sum += part` of a parameter's gradients `[n]`.

@@ -2,7 +2,7 @@
 
 use super::{
     adamw, causal_attention, causal_conv1d, elementwise, embedding, engine, linear, linear_cross_entropy,
-    normalize,
+    normalize, product,
 };
 use crate::ops::{
     AdamW, Attention, Backend, Flat, Moments, Pattern, Precision, Result, Stream, Taped, Unembedding, Values,
@@ -10,6 +10,10 @@ use crate::ops::{
 use dfdx::prelude::*;
 
 impl Backend for Cuda {
+    fn square_product(&self, size: usize) -> Result<Box<dyn FnMut() -> Result<(), Self>>, Self> {
+        product::square(size)
+    }
+
     fn with_precision<T>(precision: Precision, work: impl FnOnce() -> T) -> T {
         engine::with_precision(precision, work)
     }
@@ -109,7 +113,11 @@ impl Backend for Cuda {
     }
 
     fn squared_norm(param: &Flat<Self>, grads: &mut Gradients<f32, Self>) -> Result<f64, Self> {
-        adamw::fused_squared_norm(param, grads)
+        Ok(adamw::fused_squared_norms(&[param], grads)?.iter().sum())
+    }
+
+    fn squared_norms(params: &[&Flat<Self>], grads: &mut Gradients<f32, Self>) -> Result<Vec<f64>, Self> {
+        adamw::fused_squared_norms(params, grads)
     }
 
     fn add_gradient(

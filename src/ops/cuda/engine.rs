@@ -71,7 +71,7 @@ pub fn open() -> Result<&'static Engine, String> {
 /// # Errors
 /// If none was.
 pub fn engine() -> Result<&'static Engine, CudaError> {
-    ENGINE.get().ok_or_else(|| CudaError::Driver(DriverError(sys::CUresult::CUDA_ERROR_NOT_INITIALIZED)))
+    ENGINE.get().ok_or(CudaError::Driver(DriverError(sys::CUresult::CUDA_ERROR_NOT_INITIALIZED)))
 }
 
 impl Engine {

@@ -28,14 +28,25 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     SOURCES.iter().copied().flat_map(in_file).filter_map(|rest| rest.split('(').next())
 }
 
+/// A card's compute capability, before and after the point.
+///
+/// # Errors
+/// If the card does not tell.
+pub fn capability(device: &CudaDevice) -> Result<(i32, i32), String> {
+    let attribute = |which| device.attribute(which).map_err(|error| format!("{error:?}"));
+    Ok((
+        attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+        attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+    ))
+}
+
 /// PTX for a card, ending with a zero.
 ///
 /// # Errors
 /// In the compiler's words.
 pub fn compiled(device: &CudaDevice, precision: Precision) -> Result<Vec<u8>, String> {
-    let attribute = |which| device.attribute(which).map_err(|error| format!("{error:?}"));
-    let capability = 10 * attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?
-        + attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+    let (major, minor) = capability(device)?;
+    let capability = 10 * major + minor;
     let define = if precision == Precision::Bf16 { "#define REAL_BF16\n" } else { "" };
     let source = format!("{define}{}", SOURCES.concat());
     let kept = kept(&source, capability);

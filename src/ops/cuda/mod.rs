@@ -54,6 +54,11 @@ pub fn open() -> Result<(), String> {
     engine::open().map(|_| ())
 }
 
+/// The card's compute capability, once it is open.
+pub fn capability() -> Option<(i32, i32)> {
+    kernels::capability(&engine::engine().ok()?.device).ok()
+}
+
 /// The card's memory, once it is open: what is free, and all, in bytes.
 pub fn memory() -> Option<(u64, u64)> {
     engine::engine().ok()?;

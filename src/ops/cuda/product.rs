@@ -4,7 +4,7 @@
 //! its atomics are off, which they are unless asked for.
 
 use super::engine::{Grid, engine, precision};
-use super::memory::{Address, Scratch};
+use super::memory::{Address, Scratch, upload};
 use crate::ops::Precision;
 use cudarc::cublas::{result, sys};
 use dfdx::prelude::CudaError;
@@ -139,6 +139,23 @@ impl Target {
     pub fn add(at: Address, stride: usize) -> Target {
         Target { at, stride, add: true, apart: 0 }
     }
+}
+
+/// A product of two matrices `[size, size]` in the precision in force, made and awaited by each call.
+///
+/// # Errors
+/// If the card has no memory left.
+pub fn square(size: usize) -> Result<Box<dyn FnMut() -> Result<()>>> {
+    let zeros = vec![0.0; size * size];
+    let ((a, a_at), (b, b_at)) = (upload(zeros.clone())?, upload(zeros)?);
+    let result = Scratch::new(size * size, 4)?;
+    let [left, right] = [Matrix::of(a_at, size, size)?, Matrix::of(b_at, size, size)?];
+    Ok(Box::new(move || {
+        let _held = (&a, &b);
+        let to = Target::write(result.address(), size);
+        product(to, 1.0, left.side(), right.side(), (size, size, size))?;
+        Ok(engine()?.device.synchronize()?)
+    }))
 }
 
 /// `to = scale * a b`, or `+=`: a `[m, k]`, b `[k, n]`.
