@@ -137,31 +137,34 @@ static std::string in_plain_words(const std::string &text, std::set<std::string>
                     break;
                 }
         } else if (word == "__shared__") {
-            // Of `extern __shared__ T name[];` and `__shared__ T a[1], b;`: the names, and where the statement ends.
-            bool dynamic = has(statement, i, "extern"), given = has(statement, i, "static");
+            // Of `extern __shared__ T name[];` and `__shared__ T a[1], b;`: the type, the names, and where it ends.
+            bool dynamic = has(statement, i, "extern"), given = has(statement, i, "static"), dimensions = false;
             std::vector<std::string> names;
-            std::string name;
-            size_t first = i + 1, end = i + 1, type_end = i + 1;
-            int depth = 0;
-            bool dimensions = false;
+            std::string name, type;
+            size_t end = i + 1;
+            int brackets = 0, angles = 0;
             for (; end < tokens.size(); end++) {
                 const std::string &next = tokens[end].word;
-                if (next == "{" || next == "(" || next == "[" || next == "<") {
-                    dimensions |= next == "[" && depth == 0;
-                    depth++;
-                } else if (next == "}" || next == ")" || next == "]" || next == ">") {
-                    depth--;
-                } else if (depth == 0 && (next == "," || next == ";")) {
+                bool at_top = brackets == 0 && angles == 0;
+                if (next == "(" && at_top && !dimensions) name.clear(); // `__align__(16)`
+                if (at_top && (next == "," || next == ";")) {
                     names.push_back(name);
                     dimensions = false;
                     if (next == ";") break;
-                } else if (depth == 0 && of_name(next[0]) && !dimensions) {
-                    name = next, type_end = names.empty() ? end : type_end;
+                } else if (next == "{" || next == "(" || next == "[") {
+                    dimensions |= at_top && next == "[";
+                    brackets++;
+                } else if (next == "}" || next == ")" || next == "]") {
+                    brackets--;
+                } else if (brackets == 0 && !dimensions) {
+                    angles += next == "<" ? 1 : next == ">" ? -1 : 0;
+                    if (names.empty()) type += name, type += name.empty() ? "" : " ", name.clear();
+                    if (at_top && of_name(next[0])) name = next;
+                    else if (names.empty()) type += next + " ";
                 }
             }
             if (end == tokens.size()) continue;
             if (dynamic) {
-                std::string type = text.substr(tokens[first].at, tokens[type_end].at - tokens[first].at);
                 copy_to(tokens[statement].at);
                 plain += within ? type + "*" + name + " = (" + type + "*)emulated.dynamic_shared;"
                                 : "static const emulated_dynamic<" + type + "> " + name + ";";
@@ -215,16 +218,17 @@ static std::string build_module(const std::string &text, std::string &log) {
             said += read_file(root + "/" + header);
         return said;
     }();
+    // `__CUDA_ARCH__` is said in the text's first line: "// emulated 800".
+    size_t head = std::min(text.find('\n'), text.size());
+    std::string arch = text.substr(std::min(strlen(EMULATED), head), head - std::min(strlen(EMULATED), head));
     std::set<std::string> kernels;
-    std::string plain = in_plain_words(text, kernels);
+    std::string plain = in_plain_words(text.substr(head), kernels);
     // A header of CUDA's leaves a line that says which of the emulator's it stands for.
     const std::string mark = "#pragma emulated ";
     for (size_t at = 0; (at = plain.find(mark, at)) != std::string::npos;) {
         size_t end = std::min(plain.find('\n', at), plain.size());
         plain.replace(at, end - at, "#include \"" + root + "/" + plain.substr(at + mark.size(), end - at - mark.size()) + "\"");
     }
-    // `__CUDA_ARCH__` is said in the text's first line: "// emulated 800".
-    std::string first = text.substr(0, text.find('\n')), arch = first.substr(std::min(strlen(EMULATED), first.size()));
     std::string source = "#define __CUDA_ARCH__ " + (arch.empty() ? std::string("800") : arch) + "\n#include \"" + root +
                          "/device.h\"\n" + plain + "\n";
     for (auto &name : kernels)

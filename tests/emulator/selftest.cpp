@@ -115,6 +115,8 @@ static const char *const ORDERS[] = {"forward", "backward", "shuffled"};
 static const char *const SOURCE = R"(
 #include "cuda_fp16.h"
 #include "cuda_bf16.h"
+extern __shared__ __align__(16) unsigned char raw[];
+template <class A, class B> struct Two { A a; B b; };
 struct Four { unsigned char a; double b; int c; };
 template <class T> __device__ T block_sum(T x) {
     __shared__ T parts[256];
@@ -137,6 +139,15 @@ extern "C" __global__ void dynamic(const int *in, int *out) {
     if (threadIdx.x == 5) one = 7, more[1] = 10;
     __syncthreads();
     out[threadIdx.x] = turned[blockDim.x - 1 - threadIdx.x] + one + more[1];
+}
+extern "C" __global__ void declared(int *out) {
+    __shared__ __align__(16) float tile[sizeof(int) > 2 ? 3 : 1][4 << 1], *row;
+    __shared__ Two<Two<int, float>, double> pair[2], other;
+    extern __shared__ __align__(16) Two<int, Two<int, int>> typed[];
+    volatile __shared__ int last;
+    tile[2][7] = 1, pair[1].a.b = 20, other.b = 300, row = tile[2], last = 4000, ((int *)(raw + 4))[0] = 50000;
+    *out = (int)(row[7] + pair[1].a.b + other.b) + last + typed[0].b.a;
+    static_assert(sizeof(tile) == 96 && sizeof(pair) == 32, "they are what they were");
 }
 extern "C" __global__ void unset(int *out) {
     extern __shared__ int turned[];
@@ -231,6 +242,9 @@ static void kernels() {
         Array<int> numbers(std::vector<int>{1, 2, 3, 4, 5, 6, 7, 8}), turned(std::vector<int>(8));
         MUST(k.launch("dynamic", 1, 8, 32, numbers.place, turned.place));
         CHECK(turned.get() == (std::vector<int>{25, 24, 23, 22, 21, 20, 19, 18}));
+        Array<int> declared(std::vector<int>(1));
+        MUST(k.launch("declared", 1, 1, 12, declared.place));
+        CHECK(declared.get()[0] == 54321);
         Array<int> unset(std::vector<int>(6));
         MUST(k.launch("unset", 3, 1, 8, unset.place));
         CHECK(unset.get() == std::vector<int>(6, -1));
