@@ -11,6 +11,7 @@
 #include <cstring>
 #include <numeric>
 #include <string>
+#include <vector>
 
 struct Dim { unsigned x, y, z; };
 struct Pair { unsigned x, y; };
@@ -37,9 +38,10 @@ static struct {
     unsigned char is[MOST]; // what each thread does
     struct { int line, operation, source; unsigned mask; unsigned long long value, result; Fiber *fiber; } thread[MOST];
     int order[MOST], threads, at, current; // `order[at]` has its turn
+    bool went_on; // has any thread, since the order began anew?
     int live, arrived, counted;
-    unsigned live_lanes[MOST / 32];
-    Context scheduler;
+    unsigned live_lanes[MOST / 32], waiting_lanes[MOST / 32]; // a bit for each
+    Context caller;
     std::vector<Fiber *> idle;
 } run_;
 
@@ -62,13 +64,40 @@ static struct {
 static void place_thread(int t) {
     Dim &size = run_.state->block_dim, &thread = run_.state->thread;
     run_.current = t;
+    thread = {(unsigned)t, 0, 0};
+    if (size.y == 1 && size.z == 1) return;
     unsigned row = (unsigned)t / size.x;
     thread = {(unsigned)t - row * size.x, row % size.y, row / size.y};
 }
 
+static void fiber_main();
+[[noreturn]] static void nobody_goes_on();
+
+// Whose turn it is: the next in order that has not begun or need not wait any longer, which becomes the current one.
+// One that has not begun takes `spare`, if it is given.
+static Fiber *turn(Fiber *spare) {
+    for (;;) {
+        if (++run_.at == run_.threads) {
+            if (!run_.went_on) nobody_goes_on();
+            run_.at = 0, run_.went_on = false;
+        }
+        int t = run_.order[run_.at];
+        if (run_.is[t] > READY) continue;
+        run_.went_on = true;
+        place_thread(t);
+        Fiber *&fiber = run_.thread[t].fiber;
+        if (run_.is[t] == READY) return fiber;
+        if (spare) return fiber = spare;
+        if (run_.idle.empty()) return fiber = new_fiber(fiber_main);
+        fiber = run_.idle.back();
+        run_.idle.pop_back();
+        return fiber;
+    }
+}
+
 static void give_way() {
-    int t = run_.current;
-    go(run_.thread[t].fiber->context, run_.scheduler);
+    Fiber *own = run_.thread[run_.current].fiber, *next = turn(nullptr);
+    if (next != own) go(own->context, next->context);
 }
 
 // The barrier opens once all threads are there that have not ended.
@@ -102,13 +131,14 @@ static Pair wait_for_block(int line, int predicate) {
 static void open_warp(int t) {
     int first = t & ~31;
     unsigned mask = run_.thread[t].mask & run_.live_lanes[first / 32];
+    if (mask & ~run_.waiting_lanes[first / 32]) return;
     int operation = run_.thread[t].operation;
     unsigned long long all = 0;
     bool begun = false;
     for (unsigned rest = mask; rest; rest &= rest - 1) {
         int lane = first + __builtin_ctz(rest);
         auto &it = run_.thread[lane];
-        if (run_.is[lane] != AT_WARP || it.mask != run_.thread[t].mask || it.operation != operation) return;
+        if (it.mask != run_.thread[t].mask || it.operation != operation) return;
         unsigned long long value = it.value, old = begun ? all : value;
         switch (operation) {
         case BALLOT: all |= value << (lane - first); break;
@@ -136,12 +166,14 @@ static void open_warp(int t) {
         }
         run_.is[lane] = READY;
     }
+    run_.waiting_lanes[first / 32] &= ~mask;
 }
 
 static unsigned long long wait_for_warp(int line, int operation, unsigned mask, unsigned long long value, int source) {
     int t = run_.current;
     if (!(mask >> t % 32 & 1)) fail("its lane is not in the mask %08x (line %d)", mask, line);
     run_.is[t] = AT_WARP;
+    run_.waiting_lanes[t / 32] |= 1u << t % 32;
     auto &it = run_.thread[t];
     it.line = line, it.operation = operation, it.mask = mask, it.value = value, it.source = source;
     open_warp(t);
@@ -153,25 +185,21 @@ static void ended() {
     int t = run_.current, first = t & ~31;
     run_.is[t] = DONE;
     run_.live--;
-    unsigned rest = run_.live_lanes[first / 32] &= ~(1u << t % 32);
+    run_.live_lanes[first / 32] &= ~(1u << t % 32);
     open_barrier();
-    for (; rest; rest &= rest - 1)
+    for (unsigned rest = run_.waiting_lanes[first / 32]; rest; rest &= rest - 1)
         if (run_.is[first + __builtin_ctz(rest)] == AT_WARP) open_warp(first + __builtin_ctz(rest));
 }
 
 static void fiber_main() {
     for (;;) {
-        int t = run_.current;
-        Fiber *own = run_.thread[t].fiber;
+        Fiber *own = run_.thread[run_.current].fiber;
         run_.function(run_.parameters);
         ended();
-        if (run_.at + 1 < run_.threads && run_.is[run_.order[run_.at + 1]] == NEW) {
-            place_thread(run_.order[++run_.at]);
-            run_.thread[run_.current].fiber = own;
-            continue;
-        }
+        Fiber *next = run_.live ? turn(own) : nullptr;
+        if (next == own) continue;
         run_.idle.push_back(own);
-        go(own->context, run_.scheduler);
+        go(own->context, next ? next->context : run_.caller);
     }
 }
 
@@ -193,28 +221,12 @@ static void run_block() {
     int n = run_.threads;
     memset(run_.is, NEW, (size_t)n);
     run_.live = n, run_.arrived = run_.counted = 0;
-    for (int w = 0; w * 32 < n; w++) run_.live_lanes[w] = n - w * 32 >= 32 ? ~0u : (1u << (n - w * 32)) - 1;
-    while (run_.live > 0) {
-        bool went_on = false;
-        for (run_.at = 0; run_.at < n; run_.at++) {
-            int t = run_.order[run_.at];
-            if (run_.is[t] != NEW && run_.is[t] != READY) continue;
-            went_on = true;
-            place_thread(t);
-            Fiber *&fiber = run_.thread[t].fiber;
-            if (run_.is[t] == NEW) {
-                if (run_.idle.empty()) {
-                    fiber = new Fiber{{}, new_stack()};
-                    begin_at(fiber->context, fiber->stack, fiber_main);
-                } else {
-                    fiber = run_.idle.back();
-                    run_.idle.pop_back();
-                }
-            }
-            go(run_.scheduler, fiber->context);
-        }
-        if (!went_on) nobody_goes_on();
+    for (int w = 0; w * 32 < n; w++) {
+        run_.live_lanes[w] = n - w * 32 >= 32 ? ~0u : (1u << (n - w * 32)) - 1;
+        run_.waiting_lanes[w] = 0;
     }
+    run_.at = -1, run_.went_on = false;
+    go(run_.caller, turn(nullptr)->context);
 }
 
 // Numbers to shuffle by, the same every time.

@@ -8,6 +8,7 @@
 //     INDHEAD_EMULATOR_MEMORY=8589934592    bytes that the card has
 //     INDHEAD_EMULATOR_ORDER=forward        or backward or shuffled: in which order threads and blocks run
 //     INDHEAD_EMULATOR_CACHE=…              the folder of compiled kernels
+//     INDHEAD_EMULATOR_TIMES=1              at the end, a table of kernels: launches, threads, seconds
 #include "block.h"
 #include "module.h"
 #include <csignal>
@@ -302,6 +303,22 @@ API cuFuncSetAttribute(Function *function, int attribute, int value) {
     return function->most_shared = value, SUCCESS;
 }
 
+// What kernels took, for who asks.
+struct Times {
+    struct Row { unsigned long long launches, threads; double seconds; };
+    std::map<std::string, Row> rows;
+    const bool asked = getenv("INDHEAD_EMULATOR_TIMES");
+    ~Times() {
+        for (auto &[name, row] : rows)
+            fprintf(stderr, "%-40s %10llu launches %14llu threads %10.3f s\n", name.c_str(), row.launches, row.threads, row.seconds);
+    }
+};
+static double now() {
+    timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
 API cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
                    unsigned block_z, unsigned shared, void *, void **parameters, void **extra) {
     WITH_CONTEXT;
@@ -324,7 +341,14 @@ API cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigne
     State *state = function->state;
     state->grid_dim = {grid_x, grid_y, grid_z}, state->block_dim = {block_x, block_y, block_z};
     state->dynamic_shared = arena + most - (shared + 15) / 16 * 16;
+    static Times times;
+    double start = times.asked ? now() : 0;
     run_grid(function->name.c_str(), function->call, parameters, state, shared);
+    if (times.asked) {
+        auto &row = times.rows[function->name];
+        row.launches++, row.seconds += now() - start;
+        row.threads += 1ull * grid_x * grid_y * grid_z * block_x * block_y * block_z;
+    }
     return SUCCESS;
 }
 

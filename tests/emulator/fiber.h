@@ -3,15 +3,16 @@
 #include <cstdint>
 #include <cstdlib>
 #include <sys/mman.h>
-#include <vector>
 
 static const size_t STACK = 128 << 10, PAGE = 4096;
 
 // A stack, with a page below that cannot be touched.
 static char *new_stack() {
-    void *stack = mmap(nullptr, STACK + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *stack = mmap(nullptr, STACK + 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (stack == MAP_FAILED || mprotect(stack, PAGE, PROT_NONE)) abort();
-    return (char *)stack + PAGE;
+    // Each begins at another place within a page: at the same, all would share a few lines of the processor's cache.
+    static size_t count = 0;
+    return (char *)stack + PAGE + count++ * 320 % PAGE / 16 * 16;
 }
 
 #if defined(__x86_64__)
@@ -65,5 +66,9 @@ static void go(Context &from, Context &to) { swapcontext(&from.own, &to.own); }
 
 struct Fiber {
     Context context;
-    char *stack;
 };
+static Fiber *new_fiber(void (*function)()) {
+    Fiber *fiber = new Fiber;
+    begin_at(fiber->context, new_stack(), function);
+    return fiber;
+}

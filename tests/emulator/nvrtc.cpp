@@ -43,7 +43,7 @@ API int nvrtcDestroyProgram(Program **program) {
 API int nvrtcCompileProgram(Program *program, int count, const char *const *options) {
     if (!program) return INVALID_PROGRAM;
     program->log.clear();
-    std::vector<std::string> words = {"c++", "-E", "-x", "c++", "-std=gnu++17", "-w", "-nostdinc", "-D__CUDACC__", "-D__CUDACC_RTC__"};
+    std::vector<std::string> words = {"c++", "-E", "-x", "c++", "-std=gnu++17", "-w", "-nostdinc", "-D__CUDACC__", "-D__CUDACC_RTC__", "-D__WORDSIZE=64"};
     std::string arch = "520";
     for (int i = 0; i < count; i++) {
         std::string option = options[i], value;
