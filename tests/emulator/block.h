@@ -81,7 +81,8 @@ static Fiber *turn(Fiber *spare) {
             if (!run_.went_on) nobody_goes_on();
             run_.at = 0, run_.went_on = false;
         }
-        int t = run_.order[run_.at];
+        int t = run_.order[run_.at], soon = run_.order[run_.at + 2 < run_.threads ? run_.at + 2 : 0];
+        if (Fiber *fiber = run_.thread[soon].fiber) prefetch(fiber->context);
         if (run_.is[t] > READY) continue;
         run_.went_on = true;
         place_thread(t);

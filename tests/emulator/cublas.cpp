@@ -7,10 +7,11 @@
 #include "half.h"
 #include "bfloat16.h"
 #include <cstdlib>
+#include <dlfcn.h>
 #include <vector>
 
 #define API extern "C" __attribute__((visibility("default"))) int
-enum { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, NOT_SUPPORTED = 15 };
+enum { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, EXECUTION_FAILED = 13, NOT_SUPPORTED = 15 };
 enum { F32 = 0, F64 = 1, F16 = 2, BF16 = 14 };
 enum { IN_16F = 64, IN_16F_PEDANTIC, IN_32F = 68, IN_32F_PEDANTIC, IN_64F, IN_64F_PEDANTIC, FAST_16F = 74, FAST_BF16, FAST_TF32 = 77 };
 enum Rounding { NONE, TO_TF32, TO_BF16, TO_F16 };
@@ -101,8 +102,26 @@ struct Problem {
     Rounding rounding;
 };
 
+// Is a matrix (each of `count`) where the card's memory is? The emulated driver knows.
+template <class T> static bool there(const char *name, const T *it, long rows, long columns, long leading, long long by, long long count) {
+    static auto is_device = [] {
+        void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+        return driver ? (int (*)(const void *, size_t))dlsym(driver, "emulator_is_device") : nullptr;
+    }();
+    if (!is_device || rows == 0 || columns == 0 || count == 0) return true;
+    size_t size = (size_t)(by * (count - 1) + leading * (columns - 1) + rows) * sizeof(T);
+    if (is_device(it, size)) return true;
+    fprintf(stderr, "emulator: cuBLAS: the matrix %s of %ld x %ld (%lld of them) at %p reaches beyond a buffer of the card's, or is in none\n",
+            name, rows, columns, count, (const void *)it);
+    return false;
+}
+
 template <class N, class In, class Out, class Scale = N> static int all(const Problem &p) {
     if (!valid(p.at, p.bt, p.m, p.n, p.k, p.lda, p.ldb, p.ldc) || p.count < 0) return INVALID_VALUE;
+    if (!there("C", (Out *)p.c, p.m, p.n, p.ldc, p.by_c, p.count) ||
+        !there("A", (const In *)p.a, p.at ? p.k : p.m, p.at ? p.m : p.k, p.lda, p.by_a, p.count) ||
+        !there("B", (const In *)p.b, p.bt ? p.n : p.k, p.bt ? p.k : p.n, p.ldb, p.by_b, p.count))
+        return EXECUTION_FAILED;
     for (long long i = 0; i < p.count; i++)
         gemm<N, In, Out>(p.at, p.bt, p.m, p.n, p.k, (N) * (const Scale *)p.alpha, (const In *)p.a + i * p.by_a, p.lda,
                          (const In *)p.b + i * p.by_b, p.ldb, (N) * (const Scale *)p.beta, (Out *)p.c + i * p.by_c, p.ldc, p.rounding);

@@ -19,7 +19,7 @@
 #define API extern "C" __attribute__((visibility("default"))) int
 typedef unsigned long long Pointer; // of the device
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_CONTEXT = 201,
-       INVALID_PTX = 218, FILE_NOT_FOUND = 301, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_SUPPORTED = 801 };
+       INVALID_PTX = 218, FILE_NOT_FOUND = 301, INVALID_HANDLE = 400, NOT_FOUND = 500, OUT_OF_RESOURCES = 701, NOT_SUPPORTED = 801 };
 
 static std::recursive_mutex mutex;
 typedef std::lock_guard<std::recursive_mutex> Lock;
@@ -138,6 +138,14 @@ API cuExternalMemoryGetMappedBuffer(Pointer *, void *, const void *) { return NO
 
 // A touch beside a buffer ends the program, as it would; before that it is told what it was.
 static struct sigaction before;
+static void trapped(int) {
+    char text[256];
+    if (run_.state) {
+        int length = snprintf(text, sizeof text, "emulator: kernel %s, thread %d: a misaligned access, or __trap()\n", run_.kernel, run_.current);
+        (void)!write(2, text, (size_t)std::min(length, (int)sizeof text - 1));
+    }
+    signal(SIGILL, SIG_DFL);
+}
 static void touched(int, siginfo_t *what, void *) {
     Pointer place = (Pointer)what->si_addr;
     char text[512];
@@ -158,7 +166,7 @@ static void touched(int, siginfo_t *what, void *) {
         }
     }
     if (!length && run_.state)
-        length = snprintf(text, sizeof text, "emulator: kernel %s touches memory at %#llx, where no buffer is (thread %d)",
+        length = snprintf(text, sizeof text, "emulator: kernel %s touches memory at %#llx, where no buffer is, or has no room on its stack (thread %d)",
                           run_.kernel, place, run_.current);
     if (length) {
         text[std::min(length, (int)sizeof text - 1)] = '\n';
@@ -179,6 +187,9 @@ API cuInit(unsigned) {
         action.sa_sigaction = touched;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
         sigaction(SIGSEGV, &action, &before);
+        action.sa_handler = trapped;
+        action.sa_flags = SA_ONSTACK;
+        sigaction(SIGILL, &action, nullptr);
         done = true;
     }
     return SUCCESS;
@@ -241,6 +252,7 @@ static const char *name_of(int code) {
     case FILE_NOT_FOUND: return "CUDA_ERROR_FILE_NOT_FOUND";
     case INVALID_HANDLE: return "CUDA_ERROR_INVALID_HANDLE";
     case NOT_FOUND: return "CUDA_ERROR_NOT_FOUND";
+    case OUT_OF_RESOURCES: return "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES";
     case NOT_SUPPORTED: return "CUDA_ERROR_NOT_SUPPORTED";
     }
     return "CUDA_ERROR_UNKNOWN";
@@ -253,6 +265,7 @@ API cuGetErrorString(int code, const char **text) { return *text = name_of(code)
 struct Function {
     std::string name;
     void (*call)(void **);
+    int (*look)(void **, void (*)(int, const void *)); // shows pointers; gives the most threads of a block
     State *state;
     int most_shared = 48 << 10;
 };
@@ -292,15 +305,29 @@ API cuModuleUnload(Module *module) {
 }
 API cuModuleGetFunction(Function **function, Module *module, const char *name) {
     WITH_CONTEXT;
-    void *call = dlsym(module->library, (std::string("emulated_kernel_") + name).c_str());
-    if (!call) return NOT_FOUND;
-    *function = &module->functions.try_emplace(name, Function{name, (void (*)(void **))call, module->state}).first->second;
+    Function it = {name, nullptr, nullptr, module->state};
+    (void *&)it.call = dlsym(module->library, (std::string("emulated_kernel_") + name).c_str());
+    (void *&)it.look = dlsym(module->library, (std::string("emulated_look_") + name).c_str());
+    if (!it.call || !it.look) return NOT_FOUND;
+    *function = &module->functions.try_emplace(name, it).first->second;
     return SUCCESS;
 }
 API cuFuncSetAttribute(Function *function, int attribute, int value) {
     if (attribute != 8) return SUCCESS; // the most of dynamic shared memory
     if (value < 0 || value > 163 << 10) return INVALID_VALUE;
     return function->most_shared = value, SUCCESS;
+}
+
+// A kernel can read the card's memory, and nothing of the processor's.
+static const char *looked_at;
+static void look(int number, const void *pointer) {
+    if (pointer && !is_device((Pointer)pointer, 0))
+        fail("parameter %d of kernel %s, %p, points to no memory of the card", number + 1, looked_at, pointer);
+}
+// For cuBLAS.
+API emulator_is_device(const void *pointer, size_t size) {
+    Lock lock(mutex);
+    return is_device((Pointer)pointer, size);
 }
 
 // What kernels took, for who asks.
@@ -330,6 +357,13 @@ API cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigne
         fprintf(stderr, "emulator: kernel %s cannot run in (%u, %u, %u) blocks of (%u, %u, %u) threads with %u bytes of shared memory\n",
                 function->name.c_str(), grid_x, grid_y, grid_z, block_x, block_y, block_z, shared);
         return INVALID_VALUE;
+    }
+    looked_at = function->name.c_str();
+    int most_threads = function->look(parameters, look);
+    if (block_x * block_y * block_z > (unsigned)most_threads) {
+        fprintf(stderr, "emulator: kernel %s has bounds of %d threads, and was to run with %u\n", looked_at, most_threads,
+                block_x * block_y * block_z);
+        return OUT_OF_RESOURCES;
     }
     // Shared memory ends where it may not be touched, too.
     static const size_t most = 256 << 10;

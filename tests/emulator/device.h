@@ -65,7 +65,8 @@ struct emulated_state {
 static emulated_state emulated;
 extern "C" __attribute__((visibility("default"))) emulated_state *emulated_module() { return &emulated; }
 
-static __attribute__((noinline)) bool emulated_shared(void *place, size_t size) {
+template <size_t size> static __attribute__((noinline)) bool emulated_shared(void *place) {
+    static_assert(size <= 48 << 10, "a block has at most 48 KiB of shared memory");
     memset(place, 0xFF, size);
     if (emulated.shared_count < 256) emulated.shared[emulated.shared_count++] = {place, size};
     return true;
@@ -83,6 +84,15 @@ static inline void emulated_call(void (*kernel)(P...), void **p, std::index_sequ
 }
 template <class... P> static inline void emulated_call(void (*kernel)(P...), void **p) {
     emulated_call(kernel, p, std::index_sequence_for<P...>());
+}
+
+// Shows the driver the pointers among a kernel's parameters.
+template <class... P, size_t... I>
+static inline void emulated_look(void (*kernel)(P...), void **p, void (*look)(int, const void *), std::index_sequence<I...>) {
+    ([&] { if constexpr (std::is_pointer_v<P>) look((int)I, *(const void **)p[I]); }(), ...);
+}
+template <class... P> static inline void emulated_look(void (*kernel)(P...), void **p, void (*look)(int, const void *)) {
+    emulated_look(kernel, p, look, std::index_sequence_for<P...>());
 }
 
 #define threadIdx emulated.thread
@@ -299,3 +309,25 @@ static inline float __uint2float_rn(unsigned x) { return (float)x; }
 static inline float __double2float_rn(double x) { return (float)x; }
 
 static inline void __trap() { __builtin_trap(); }
+
+// What NVRTC does not have by itself, since it has no headers: a program may define these.
+#ifdef __CUDACC_RTC__
+#undef INFINITY
+#undef NAN
+#undef HUGE_VALF
+#undef M_PI
+#undef M_SQRT2
+#undef M_SQRT1_2
+#undef M_2_SQRTPI
+#undef INT_MAX
+#undef INT_MIN
+#undef UINT_MAX
+#define int8_t not_in_nvrtc_int8_t
+#define int16_t not_in_nvrtc_int16_t
+#define int32_t not_in_nvrtc_int32_t
+#define int64_t not_in_nvrtc_int64_t
+#define uint8_t not_in_nvrtc_uint8_t
+#define uint16_t not_in_nvrtc_uint16_t
+#define uint32_t not_in_nvrtc_uint32_t
+#define uint64_t not_in_nvrtc_uint64_t
+#endif

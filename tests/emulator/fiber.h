@@ -51,6 +51,10 @@ static void begin_at(Context &context, char *stack, void (*function)()) {
     context.top = top;
 }
 static void go(Context &from, Context &to) { emulator_switch(&from.top, to.top); }
+// Most of what a switch costs is the wait for the other stack.
+static void prefetch(const Context &context) {
+    for (int line = 0; line < 4; line++) __builtin_prefetch((const char *)context.top + 64 * line);
+}
 #else
 #include <ucontext.h>
 struct Context { ucontext_t own; };
@@ -62,6 +66,7 @@ static void begin_at(Context &context, char *stack, void (*function)()) {
     makecontext(&context.own, function, 0);
 }
 static void go(Context &from, Context &to) { swapcontext(&from.own, &to.own); }
+static void prefetch(const Context &) {}
 #endif
 
 struct Fiber {

@@ -13,7 +13,7 @@
 #include <dlfcn.h>
 #include <fstream>
 #include <iterator>
-#include <set>
+#include <map>
 #include <sstream>
 #include <string>
 #include <sys/stat.h>
@@ -23,7 +23,9 @@
 
 static const char *const EMULATED = "// emulated";
 static const char *const FLAGS[] = {"-std=gnu++17", "-O2", "-fPIC", "-w", "-fno-strict-aliasing", "-ffp-contract=off",
-                                    "-fvisibility=hidden", "-fno-gnu-unique", "-fno-threadsafe-statics"};
+                                    "-fvisibility=hidden", "-fno-gnu-unique", "-fno-threadsafe-statics",
+                                    // A misaligned access is an error on a GPU: it traps.
+                                    "-fsanitize=alignment", "-fsanitize-undefined-trap-on-error"};
 
 static std::string read_file(const std::string &path) {
     std::ifstream file(path, std::ios::binary);
@@ -99,8 +101,9 @@ static std::vector<Token> tokens_of(const std::string &text) {
     return tokens;
 }
 
-// `__global__` and `__shared__` in words of C++, in their lines; the names of the kernels go to `kernels`.
-static std::string in_plain_words(const std::string &text, std::set<std::string> &kernels) {
+// `__global__` and `__shared__` in words of C++, in their lines. The names of the kernels go to `kernels`, with the most
+// threads that `__launch_bounds__` lets a block have, as it is written.
+static std::string in_plain_words(const std::string &text, std::map<std::string, std::string> &kernels) {
     std::vector<Token> tokens = tokens_of(text);
     std::string plain;
     size_t copied = 0, statement = 0; // `statement`: the token that the current one begins with
@@ -130,12 +133,21 @@ static std::string in_plain_words(const std::string &text, std::set<std::string>
             copy_to(tokens[i].at);
             copied += word.size();
             bool c = c_names || has(statement, i, "\"C\"");
-            for (size_t j = i; c && j + 1 < tokens.size() && tokens[j].word != "{" && tokens[j].word != ";"; j++)
-                if (tokens[j + 1].word == "(" && of_name(tokens[j].word[0]) && tokens[j].word != "__launch_bounds__" &&
-                    tokens[j].word != "__attribute__") {
-                    kernels.insert(tokens[j].word);
+            std::string most = "1024";
+            for (size_t j = i; c && j + 1 < tokens.size() && tokens[j].word != "{" && tokens[j].word != ";"; j++) {
+                if (tokens[j + 1].word != "(" || !of_name(tokens[j].word[0])) continue;
+                if (tokens[j].word == "__launch_bounds__") {
+                    most.clear();
+                    int depth = 0;
+                    for (j += 2; depth > 0 || (tokens[j].word != ")" && tokens[j].word != ","); j++) {
+                        depth += tokens[j].word == "(" ? 1 : tokens[j].word == ")" ? -1 : 0;
+                        most += tokens[j].word + " ";
+                    }
+                } else if (tokens[j].word != "__attribute__") {
+                    kernels[tokens[j].word] = most;
                     break;
                 }
+            }
         } else if (word == "__shared__") {
             // Of `extern __shared__ T name[];` and `__shared__ T a[1], b;`: the type, the names, and where it ends.
             bool dynamic = has(statement, i, "extern"), given = has(statement, i, "static"), dimensions = false;
@@ -175,8 +187,8 @@ static std::string in_plain_words(const std::string &text, std::set<std::string>
                 copied += word.size();
                 copy_to(tokens[end].at + 1);
                 for (auto &each : names)
-                    plain += " static const bool emulated_of_" + each + " = emulated_shared((void *)&" + each +
-                             ", sizeof " + each + ");";
+                    plain += " static const bool emulated_of_" + each + " = emulated_shared<sizeof " + each +
+                             ">((void *)&" + each + ");";
             }
             i = end, statement = end + 1;
         }
@@ -218,10 +230,12 @@ static std::string build_module(const std::string &text, std::string &log) {
             said += read_file(root + "/" + header);
         return said;
     }();
-    // `__CUDA_ARCH__` is said in the text's first line: "// emulated 800".
+    // Of the text's first line: "// emulated 800", where 800 is `__CUDA_ARCH__`, or "// emulated 800 nvrtc".
     size_t head = std::min(text.find('\n'), text.size());
-    std::string arch = text.substr(std::min(strlen(EMULATED), head), head - std::min(strlen(EMULATED), head));
-    std::set<std::string> kernels;
+    std::istringstream first(text.substr(std::min(strlen(EMULATED), head), head - std::min(strlen(EMULATED), head)));
+    std::string arch = "800", by;
+    first >> arch >> by;
+    std::map<std::string, std::string> kernels;
     std::string plain = in_plain_words(text.substr(head), kernels);
     // A header of CUDA's leaves a line that says which of the emulator's it stands for.
     const std::string mark = "#pragma emulated ";
@@ -229,11 +243,13 @@ static std::string build_module(const std::string &text, std::string &log) {
         size_t end = std::min(plain.find('\n', at), plain.size());
         plain.replace(at, end - at, "#include \"" + root + "/" + plain.substr(at + mark.size(), end - at - mark.size()) + "\"");
     }
-    std::string source = "#define __CUDA_ARCH__ " + (arch.empty() ? std::string("800") : arch) + "\n#include \"" + root +
-                         "/device.h\"\n" + plain + "\n";
-    for (auto &name : kernels)
+    std::string source = "#define __CUDA_ARCH__ " + arch + "\n" + (by == "nvrtc" ? "#define __CUDACC_RTC__\n" : "") +
+                         "#include \"" + root + "/device.h\"\n" + plain + "\n";
+    for (auto &[name, most] : kernels)
         source += "extern \"C\" __attribute__((visibility(\"default\"))) void emulated_kernel_" + name +
-                  "(void **p) { emulated_call(" + name + ", p); }\n";
+                  "(void **p) { emulated_call(" + name + ", p); }\n" +
+                  "extern \"C\" __attribute__((visibility(\"default\"))) int emulated_look_" + name +
+                  "(void **p, void (*look)(int, const void *)) { emulated_look(" + name + ", p, look); return " + most + "; }\n";
 
     std::string folder = cache_folder(), path = folder + "/" + hash_of(compiler + source) + ".so";
     if (access(path.c_str(), R_OK) == 0) return path;

@@ -4,6 +4,7 @@
 // As NVRTC, it finds no header by itself, takes compute capability 5.2 if none is said, and refuses options that it does
 // not know.
 #include "module.h"
+#include <set>
 
 #define API extern "C" __attribute__((visibility("default")))
 enum { SUCCESS = 0, INVALID_INPUT = 3, INVALID_PROGRAM = 4, INVALID_OPTION = 5, COMPILATION = 6 };
@@ -85,8 +86,10 @@ API int nvrtcCompileProgram(Program *program, int count, const char *const *opti
     words.push_back("-D__CUDA_ARCH__=" + arch);
 
     // The preprocessor wants files: of the program, and of the headers that came with it.
-    char folder[] = "/tmp/emulated-nvrtc-XXXXXX";
-    if (!mkdtemp(folder)) return COMPILATION;
+    const char *temporary = getenv("TMPDIR");
+    std::string place = std::string(temporary ? temporary : "/tmp") + "/emulated-nvrtc-XXXXXX";
+    if (!mkdtemp(place.data())) return program->log = "there can be no folder " + place + "\n", COMPILATION;
+    const char *folder = place.c_str();
     std::vector<std::string> files;
     auto write = [&](const std::string &name, const std::string &contents) {
         std::string path = std::string(folder) + "/" + name;
@@ -111,7 +114,7 @@ API int nvrtcCompileProgram(Program *program, int count, const char *const *opti
     // The folder has another name every time, and the text is what compiled kernels are kept by.
     for (std::string *it : {&text, &program->log})
         for (size_t at; (at = it->find(std::string(folder) + "/")) != std::string::npos;) it->erase(at, strlen(folder) + 1);
-    program->text = EMULATED + std::string(" ") + arch + "\n" + text;
+    program->text = EMULATED + std::string(" ") + arch + " nvrtc\n" + text;
     if (done) done = !build_module(program->text, program->log).empty();
     return done ? SUCCESS : COMPILATION;
 }

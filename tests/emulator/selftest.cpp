@@ -213,6 +213,8 @@ extern "C" __global__ void half_a_warp(int *out) {
     if (threadIdx.x < 10) __syncthreads();
     else out[threadIdx.x] = __shfl_sync(0xffffffff, 1, 2);
 }
+extern "C" __global__ void __launch_bounds__(32 * (2), 1) bounded(float *out) { *out = blockDim.x; }
+extern "C" __global__ void misaligned(float *out) { *(float2 *)(out + 1) = make_float2(1, 2); }
 extern "C" __global__ void some_leave(int *out) {
     if (threadIdx.x % 2) return;
     __syncthreads();
@@ -351,6 +353,11 @@ static void what_is_to_be_found() {
     CHECK(has(said, "kernel half_a_barrier"));
     CHECK(apart([&] { k.launch("half_a_warp", 1, 32, 0, floats.place); }, said) == SIGABRT);
     CHECK(has(said, "of 32 threads that live, none can go on: 10 at a barrier"));
+    CHECK(apart([&] { k.launch("bounded", 1, 64, 0, floats.place); }, said) == 0);
+    CHECK(k.launch("bounded", 1, 65, 0, floats.place) == 701);
+    float host[8];
+    CHECK(apart([&] { k.launch("bounded", 1, 1, 0, &host[0]); }, said) == SIGABRT && has(said, "parameter 1 of kernel bounded"));
+    CHECK(apart([&] { k.launch("misaligned", 1, 1, 0, floats.place); }, said) == SIGILL && has(said, "kernel misaligned"));
     CHECK(apart([&] { setenv("INDHEAD_EMULATOR_ORDER", "sideways", 1), k.launch("no_barrier", 1, 1, 0, floats.place); }, said) == SIGABRT);
     setenv("INDHEAD_EMULATOR_ORDER", "forward", 1);
     CHECK(k.launch("some_leave", 1, 1025, 0, floats.place) == 1 && k.launch("some_leave", 0, 1, 0, floats.place) == 1);
@@ -362,6 +369,14 @@ static void what_is_to_be_found() {
     CHECK(code == 6 && has(log, "nothing") && has(log, "default_program"));
     ptx_of("#include <math.h>\n", {}, code, log);
     CHECK(code == 6 && has(log, "math.h"));
+    ptx_of("__device__ float x = INFINITY;", {}, code, log);
+    CHECK(code == 6);
+    ptx_of("__device__ uint32_t x;", {}, code, log);
+    CHECK(code == 6);
+    ptx_of("typedef unsigned uint32_t;\n#define INFINITY 7\n__device__ uint32_t x = INFINITY;", {}, code, log);
+    CHECK(code == 0);
+    ptx_of("extern \"C\" __global__ void large() { __shared__ float them[12289]; them[0] = 0; }", {}, code, log);
+    CHECK(code == 6 && has(log, "48 KiB"));
     ptx_of("", {"--no-such-option"}, code, log);
     CHECK(code == 5 && has(log, "--no-such-option"));
     ptx_of("#if __CUDA_ARCH__ != 900 || WORD != 3\n#error other\n#endif", {"-arch=sm_90", "-DWORD=3"}, code, log);
@@ -424,13 +439,17 @@ static void gemm() {
                 std::vector<uint16_t> small_a, small_b;
                 for (float x : a) small_a.push_back(bf16(x));
                 for (float x : b) small_b.push_back(bf16(x));
+                Array<float> on_a(a), on_b(b), on_c(c);
+                Array<uint16_t> on_small_a(small_a), on_small_b(small_b);
                 for (int how = 0; how < 4; how++) { // f32, f32 without C, TF32, bf16 in and f32 out
                     float alpha = 0.75f, beta = how == 1 ? 0.0f : -0.5f;
-                    std::vector<float> got = how == 1 ? std::vector<float>(c.size(), NAN) : c;
+                    Array<float> on_card(how == 1 ? std::vector<float>(c.size(), NAN) : c);
                     int type = how == 3 ? 14 : 0;
-                    const void *pa = how == 3 ? (const void *)small_a.data() : a.data(), *pb = how == 3 ? (const void *)small_b.data() : b.data();
+                    const void *pa = (const void *)(how == 3 ? on_small_a.place : on_a.place);
+                    const void *pb = (const void *)(how == 3 ? on_small_b.place : on_b.place);
                     MUST(cublasGemmStridedBatchedEx(blas, at, bt, m, n, k, &alpha, pa, type, lda, sa, pb, type, ldb, sb, &beta,
-                                                    got.data(), 0, ldc, sc, count, how == 2 ? 77 : 68, -1));
+                                                    (void *)on_card.place, 0, ldc, sc, count, how == 2 ? 77 : 68, -1));
+                    std::vector<float> got = on_card.get();
                     double worst = 0, other = 0;
                     for (int i = 0; i < count; i++)
                         for (int q = 0; q < n; q++)
@@ -460,20 +479,27 @@ static void gemm() {
                 }
                 float one = 1, zero = 0;
                 auto small = [&](int a_, int b_, int c_) {
-                    return cublasSgemm_v2(blas, at, bt, m, n, k, &one, a.data(), a_, b.data(), b_, &zero, c.data(), c_);
+                    return cublasSgemm_v2(blas, at, bt, m, n, k, &one, (float *)on_a.place, a_, (float *)on_b.place, b_, &zero,
+                                          (float *)on_c.place, c_);
                 };
                 if (at ? k > 1 : m > 1) CHECK(small((at ? k : m) - 1, ldb, ldc) == 7);
                 if (bt ? n > 1 : k > 1) CHECK(small(lda, (bt ? n : k) - 1, ldc) == 7);
                 if (m > 1) CHECK(small(lda, ldb, m - 1) == 7);
                 CHECK(small(lda, ldb, ldc) == 0);
             }
-    // The mode makes TF32 of f32.
-    float x = 1 + 1.0f / 4096, one = 1, zero = 0, y = 0;
-    MUST(cublasSgemm_v2(blas, 0, 0, 1, 1, 1, &one, &x, 1, &one, 1, &zero, &y, 1));
-    CHECK(y == x);
+    // The mode makes TF32 of f32; matrices are on the card, all of them.
+    float x = 1 + 1.0f / 4096, one = 1, zero = 0;
+    Array<float> on_x({x}), on_one({1}), on_y({0});
+    auto product = [&](int depth) {
+        return cublasSgemm_v2(blas, 0, 0, 1, 1, depth, &one, (float *)on_x.place, 1, (float *)on_one.place, depth, &zero, (float *)on_y.place, 1);
+    };
+    MUST(product(1));
+    CHECK(on_y.get()[0] == x);
     MUST(cublasSetMathMode(blas, 3));
-    MUST(cublasSgemm_v2(blas, 0, 0, 1, 1, 1, &one, &x, 1, &one, 1, &zero, &y, 1));
-    CHECK(y == 1);
+    MUST(product(1));
+    CHECK(on_y.get()[0] == 1);
+    std::string said;
+    CHECK(apart([&] { if (product(2) == 13) abort(); }, said) == SIGABRT && has(said, "the matrix A of 1 x 2"));
     float a[6] = {1, 2, 3, 4, 5, 6}, v[3] = {1, 10, 100}, w[3] = {NAN, NAN, NAN};
     MUST(cublasSgemv_v2(blas, 0, 2, 3, &one, a, 2, v, 1, &zero, w, 1));
     CHECK(w[0] == 531 && w[1] == 642 && std::isnan(w[2]));
