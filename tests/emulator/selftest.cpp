@@ -318,6 +318,30 @@ static void kernels() {
     CHECK(same);
 }
 
+// What else kernels write of small floats and vectors.
+static const char *const SMALL = R"(
+#include "cuda_fp16.h"
+#include "cuda_bf16.h"
+extern "C" __global__ void small(__nv_bfloat16 *a, __nv_bfloat162 *b, __half *c, float *out, const float4 *v) {
+    __nv_bfloat162 x = __hfma2(__floats2bfloat162_rn(1.0f, 2.5f), __float22bfloat162_rn(make_float2(3, 4)), b[threadIdx.x]);
+    atomicAdd(a, __hadd(__low2bfloat16(x), __float2bfloat16(0.5f)));
+    uint4 bits = *reinterpret_cast<const uint4 *>(v);
+    __half h = __float2half_rn(3.0f);
+    h += c[0], c[0] = h * __half(2.0) - c[1] / h;
+    if (c[0] > h) c[1] = 0.0f;
+    out[0] = __high2float(x), out[1] = __bfloat162float(__shfl_sync(1u, __ushort_as_bfloat16(0x3f80), 0));
+    out[2] = __uint_as_float(bits.y) + __fdividef(1.0f, 4.0f) + rsqrtf(4.0f) + max(1u, blockDim.x) + __ldg(&v->z);
+}
+)";
+static void small_floats() {
+    Kernels k(SMALL);
+    Array<uint16_t> a({0x3F80}), b({0x3F80, 0x4000}), c({0x3C00, 0x4000});
+    Array<float> out({0, 0, 0}), v({1, 2, 3, 4});
+    MUST(k.launch("small", 1, 1, 0, a.place, b.place, c.place, out.place, v.place));
+    CHECK(a.get()[0] == 0x40B0 && out.get() == (std::vector<float>{12, 1, 6.75f})); // 1 + 3 + 1 + 0.5
+    CHECK(c.get()[0] == 0x4780 && c.get()[1] == 0);                                  // 4 * 2 - 2 / 4
+}
+
 static void what_is_to_be_found() {
     Kernels k(SOURCE);
     std::string said;
@@ -519,6 +543,7 @@ int main() {
     MUST(cuCtxSetCurrent(context));
     memory();
     kernels();
+    small_floats();
     what_is_to_be_found();
     gemm();
     printf("%d checks, %d do not hold\n", checks, failures);
