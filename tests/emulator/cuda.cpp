@@ -9,6 +9,7 @@
 //     INDHEAD_EMULATOR_ORDER=forward        or backward or shuffled: in which order threads and blocks run
 //     INDHEAD_EMULATOR_CACHE=…              the folder of compiled kernels
 //     INDHEAD_EMULATOR_TIMES=1              at the end, a table of kernels: launches, threads, seconds
+//     INDHEAD_EMULATOR_KEEP=1               the cache keeps the sources of kernels, too
 #include "block.h"
 #include "module.h"
 #include <csignal>
