@@ -36,6 +36,14 @@ review:
 cuda-check:
     cargo check --features cuda,dfdx/ci-check
 
+# The tests of a card, on one that is emulated
+cuda-emulated:
+    bash -c '. scripts/cuda-emulator.sh && cargo test --release --features cuda --test cuda'
+
+# The tests of a card, and its speed beside PyTorch's, where there is one
+cuda-card:
+    scripts/gpu-check.sh
+
 # The CUDA side, with a toolkit from packages
 cuda-build:
     bash -c '. scripts/cuda-toolkit.sh && cargo build --release --features cuda'
