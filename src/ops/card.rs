@@ -1,9 +1,11 @@
 //! What exists at a time on a card, said here so that memory can be planned where there is none.
 
-/// Logits, at most about.
-const LOGITS: usize = 96 << 20;
+/// Logits, at most about: so many that the unembedding, read and written for every chunk, is little beside them.
+const LOGITS: usize = 256 << 20;
 /// Scores of attention, at most about.
 pub const SCORES: usize = 64 << 20;
+/// Queries of a sequence whose scores exist at a time: keys after the last of them are left out.
+pub const QUERIES: usize = 128;
 
 /// Tokens whose logits exist at a time, of so many, with `stride` numbers for each.
 pub fn chunk(stride: usize, tokens: usize) -> usize {

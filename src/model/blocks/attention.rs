@@ -6,6 +6,7 @@ use super::{Block, BlockKind, Cost, Init, Pass};
 use crate::error::{Error, Result};
 use crate::model::norm::Norm;
 use crate::model::params::{ParamId, Params};
+use crate::ops::card::QUERIES;
 use crate::ops::{self, Attention as Options, Backend, Stream};
 use crate::plan::{Architecture, Chosen, keys::BLOCK_POSITIONS};
 use crate::spec::{Checking, Default, Key, Kind, Trait, Type};
@@ -116,7 +117,7 @@ fn cost(chosen: &Chosen, architecture: &Architecture) -> Result<Cost> {
     Ok(Cost {
         flops: 8 * d_model * width + 2 * past * width,
         kept: 3 * d_model + located + 4 * width,
-        scores: config.n_heads * architecture.n_ctx,
+        scores: config.n_heads * architecture.n_ctx.min(QUERIES),
         // q, k, v and the gradient of z with their heads apart; then the gradients of the first three.
         worked: 7 * width,
     })

@@ -37,7 +37,7 @@ pub struct Cost {
     pub flops: usize,
     /// Numbers that training keeps for the way back: what the operations read, and the residual stream.
     pub kept: usize,
-    /// Scores of attention.
+    /// Scores of attention that exist at a time on a card.
     pub scores: usize,
     /// Numbers that the way back works in on a card, beside scores.
     pub worked: usize,

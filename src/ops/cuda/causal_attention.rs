@@ -1,14 +1,32 @@
 //! [`causal_attention`](mod@crate::ops::causal_attention) on the card: products over many sequences and heads at once,
-//! with the patterns of some sequences at a time.
+//! with the patterns of some queries of some sequences at a time, and of these only keys that they see.
 
 use super::engine::{Arg, Grid, engine};
 use super::memory::{Address, Scratch, address, gradient, output, upload};
 use super::product::{Matrix, Target, products};
-use crate::ops::card::SCORES;
+use crate::ops::card::{QUERIES, SCORES};
 use crate::ops::causal_attention::{Attention, Pattern, rotary_tables};
 use crate::ops::{Flat, Result, Stream, Values};
 use cudarc::driver::CudaSlice;
 use dfdx::prelude::*;
+
+/// Some sequences, and of them some queries with the keys that the last of them sees.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// The first sequence.
+    sequence: usize,
+    sequences: usize,
+    /// The first query.
+    first: usize,
+    rows: usize,
+    keys: usize,
+}
+
+impl Block {
+    fn sizes(self) -> [usize; 3] {
+        [self.first, self.rows, self.keys]
+    }
+}
 
 /// What attention goes by.
 struct Making {
@@ -31,16 +49,29 @@ impl Making {
         [self.position, self.n_heads, self.d_head]
     }
 
+    /// Queries of a block, at most.
+    fn queries_at_once(&self) -> usize {
+        QUERIES.min(self.position)
+    }
+
     /// Sequences whose scores exist at a time.
     fn chunk(&self) -> usize {
-        let scores = self.n_heads * self.position * self.position;
+        let scores = self.n_heads * self.queries_at_once() * self.position;
         (SCORES / scores.max(1)).clamp(1, self.batch.max(1))
     }
 
-    /// The first sequence of every chunk, and how many it has.
-    fn chunks(&self) -> impl Iterator<Item = (usize, usize)> {
-        let (batch, chunk) = (self.batch, self.chunk());
-        (0..batch).step_by(chunk).map(move |first| (first, chunk.min(batch - first)))
+    /// What exists at a time, in order: some sequences, and of them some queries, the last first, which see all keys.
+    fn blocks(&self) -> Vec<Block> {
+        let (batch, position, chunk) = (self.batch, self.position, self.chunk());
+        let queries = (0..position).step_by(QUERIES).rev();
+        let of = |sequence: usize| {
+            let sequences = chunk.min(batch - sequence);
+            queries.clone().map(move |first| {
+                let rows = QUERIES.min(position - first);
+                Block { sequence, sequences, first, rows, keys: first + rows }
+            })
+        };
+        (0..batch).step_by(chunk).flat_map(of).collect()
     }
 
     fn smear_address(&self) -> Result<Option<Address>, Cuda> {
@@ -82,56 +113,58 @@ impl Making {
         self.apart(v, None, [None; 2])
     }
 
-    /// `scale * a bᵀ` `[position, position]` of every head of some sequences.
-    fn scores(
-        &self,
-        to: Address,
-        scale: f32,
-        [a, b]: [&Matrix; 2],
-        (first, some): (usize, usize),
-    ) -> Result<(), Cuda> {
-        let &Making { position, n_heads, d_head, .. } = self;
-        let (head, square) = (position * d_head, position * position);
-        let from = first * n_heads * head;
-        let to = Target { apart: square, ..Target::write(to, position) };
-        let [a, b] = [a, b].map(|x| x.side().from(from).apart(head));
-        products(to, scale, a, b.transposed(), (position, d_head, position), some * n_heads)
+    /// Where a block's sequences begin in a matrix with heads apart.
+    fn begins(&self, block: Block) -> usize {
+        block.sequence * self.n_heads * self.position * self.d_head
     }
 
-    /// `scale * p x` `[position, d_head]` of every head of some sequences, or of p transposed; x and the result are of
-    /// all sequences.
-    fn mixed(
-        &self,
-        to: &Scratch,
-        scale: f32,
-        (p, transposed): (&Matrix, bool),
-        x: &Matrix,
-        (first, some): (usize, usize),
-    ) -> Result<(), Cuda> {
-        let &Making { position, n_heads, d_head, .. } = self;
-        let head = position * d_head;
-        let from = first * n_heads * head;
-        let to = Target { apart: head, ..Target::write(to.address().plus(from, 4), d_head) };
-        let p = p.side().apart(position * position);
-        let p = if transposed { p.transposed() } else { p };
-        let x = x.side().from(from).apart(head);
-        products(to, scale, p, x, (position, position, d_head), some * n_heads)
+    /// `scale * a bᵀ` of a block: queries of a, keys of b.
+    fn scores(&self, to: Address, scale: f32, [a, b]: [&Matrix; 2], block: Block) -> Result<(), Cuda> {
+        let Block { sequences, first, rows, keys, .. } = block;
+        let (head, begins) = (self.position * self.d_head, self.begins(block));
+        let to = Target { apart: rows * keys, ..Target::write(to, keys) };
+        let a = a.side().from(begins + first * self.d_head).apart(head);
+        let b = b.side().from(begins).apart(head).transposed();
+        products(to, scale, a, b, (rows, self.d_head, keys), sequences * self.n_heads)
     }
 
-    /// Scores to the pattern, of some sequences.
+    /// `scale * p x`: what a block's queries get of its keys, written.
+    fn to_queries(&self, to: &Scratch, scale: f32, p: &Matrix, x: &Matrix, block: Block) -> Result<(), Cuda> {
+        let Block { sequences, first, rows, keys, .. } = block;
+        let (head, begins) = (self.position * self.d_head, self.begins(block));
+        let at = to.address().plus(begins + first * self.d_head, 4);
+        let to = Target { apart: head, ..Target::write(at, self.d_head) };
+        let p = p.side().strided(keys).apart(rows * keys);
+        let x = x.side().from(begins).apart(head);
+        products(to, scale, p, x, (rows, keys, self.d_head), sequences * self.n_heads)
+    }
+
+    /// `scale * pᵀ x`: what its keys get of its queries, added to what they got of later ones.
+    fn to_keys(&self, to: &Scratch, scale: f32, p: &Matrix, x: &Matrix, block: Block) -> Result<(), Cuda> {
+        let Block { sequences, first, rows, keys, .. } = block;
+        let (head, begins) = (self.position * self.d_head, self.begins(block));
+        let at = to.address().plus(begins, 4);
+        let to = Target { apart: head, add: keys < self.position, ..Target::write(at, self.d_head) };
+        let p = p.side().strided(keys).apart(rows * keys).transposed();
+        let x = x.side().from(begins + first * self.d_head).apart(head);
+        products(to, scale, p, x, (keys, rows, self.d_head), sequences * self.n_heads)
+    }
+
+    /// Scores to the pattern, of a block.
     fn attend(
         &self,
         scores: Address,
         pattern: Address,
         kept: Option<Address>,
-        some: usize,
+        block: Block,
     ) -> Result<(), Cuda> {
         let &Making { position, n_heads, .. } = self;
         let n_ctx = self.rel_bias.as_ref().map_or(0, |bias| bias.shape().0 / n_heads);
         let bias = self.rel_bias.as_ref().map(address).transpose()?;
         let places = [scores.into(), pattern.into(), kept.into(), bias.into()];
-        let args = [&places[..], &[n_heads.into(), position.into(), n_ctx.into()]].concat();
-        engine()?.launch("attend", Grid::rows(some * n_heads * position, position), &args)
+        let counts = [n_heads.into(), position.into(), n_ctx.into(), block.sizes().into()];
+        let grid = Grid::rows(block.sequences * n_heads * block.rows, block.keys);
+        engine()?.launch("attend", grid, &[&places[..], &counts].concat())
     }
 
     /// Heads apart to a stream.
@@ -195,11 +228,11 @@ fn forward(making: &Making, [q, k, v]: [Address; 3], z: Address, kept: Option<Ad
     let square = n_heads * position * position;
     let (scores, pattern) = patterns(making)?;
     let apart = Scratch::new(making.numbers(), 4)?;
-    for some in making.chunks() {
-        making.scores(scores.address(), making.scale(), [&q, &k], some)?;
-        let kept = kept.map(|kept| kept.plus(some.0 * square, 4));
-        making.attend(scores.address(), pattern.address(), kept, some.1)?;
-        making.mixed(&apart, 1.0, (&pattern, false), &v, some)?;
+    for block in making.blocks() {
+        making.scores(scores.address(), making.scale(), [&q, &k], block)?;
+        let kept = kept.map(|kept| kept.plus(block.sequence * square, 4));
+        making.attend(scores.address(), pattern.address(), kept, block)?;
+        making.to_queries(&apart, 1.0, &pattern, &v, block)?;
     }
     making.together(&apart, z)
 }
@@ -215,17 +248,17 @@ pub fn fused_mix(pattern: &Pattern<Cuda>, v: &Values<Cuda>) -> Result<Values<Cud
     let v = making.values(address(&v)?)?;
     let pattern = Matrix::packed(address(&pattern)?, batch * n_heads * position, position)?;
     let apart = Scratch::new(making.numbers(), 4)?;
-    making.mixed(&apart, 1.0, (&pattern, false), &v, (0, batch))?;
+    let all = Block { sequence: 0, sequences: batch, first: 0, rows: position, keys: position };
+    making.to_queries(&apart, 1.0, &pattern, &v, all)?;
     making.together(&apart, to)?;
     Ok(z)
 }
 
-/// Room for the scores of a chunk, and for its patterns, which in f32 take the scores' place.
+/// Room for the scores of a block, and for its patterns, which in f32 take the scores' place.
 fn patterns(making: &Making) -> Result<(Scratch, Matrix), Cuda> {
-    let Making { position, n_heads, .. } = *making;
-    let rows = making.chunk() * n_heads * position;
-    let scores = Scratch::new(rows * position, 4)?;
-    let pattern = Matrix::in_place_of(&scores, rows, position)?;
+    let rows = making.chunk() * making.n_heads * making.queries_at_once();
+    let scores = Scratch::new(rows * making.position, 4)?;
+    let pattern = Matrix::in_place_of(&scores, rows, making.position)?;
     Ok((scores, pattern))
 }
 
@@ -242,20 +275,22 @@ fn backward(
     let (q, keys, v) = (making.queries(q)?, making.keys(k)?, making.values(v)?);
     let d_z = making.values(d_z)?;
     let (scores, pattern) = patterns(making)?;
-    let d_pattern = Scratch::new(making.chunk() * n_heads * position * position, 4)?;
+    let scores_at_once = making.chunk() * n_heads * making.queries_at_once() * position;
+    let d_pattern = Scratch::new(scores_at_once, 4)?;
     let n = making.numbers();
     let [d_q, d_k, d_v] = [Scratch::new(n, 4)?, Scratch::new(n, 4)?, Scratch::new(n, 4)?];
-    for some in making.chunks() {
-        making.scores(scores.address(), scale, [&q, &keys], some)?;
-        making.attend(scores.address(), pattern.address(), None, some.1)?;
-        making.mixed(&d_v, 1.0, (&pattern, true), &d_z, some)?;
-        making.scores(d_pattern.address(), 1.0, [&d_z, &v], some)?;
-        let args = [d_pattern.address().into(), pattern.address().into(), position.into()];
-        engine()?.launch("attend_backward", Grid::rows(some.1 * n_heads * position, position), &args)?;
-        making.mixed(&d_q, scale, (&pattern, false), &keys, some)?;
-        making.mixed(&d_k, scale, (&pattern, true), &q, some)?;
+    for block in making.blocks() {
+        making.scores(scores.address(), scale, [&q, &keys], block)?;
+        making.attend(scores.address(), pattern.address(), None, block)?;
+        making.to_keys(&d_v, 1.0, &pattern, &d_z, block)?;
+        making.scores(d_pattern.address(), 1.0, [&d_z, &v], block)?;
+        let args = [d_pattern.address().into(), pattern.address().into(), block.sizes().into()];
+        let grid = Grid::rows(block.sequences * n_heads * block.rows, block.keys);
+        engine()?.launch("attend_backward", grid, &args)?;
+        making.to_queries(&d_q, scale, &pattern, &keys, block)?;
+        making.to_keys(&d_k, scale, &pattern, &q, block)?;
         if let Some(d_bias) = d_bias {
-            add_bias(making, d_bias, d_pattern.address(), some.1)?;
+            add_bias(making, d_bias, pattern.address(), block)?;
         }
     }
     if let [Some(cosines), Some(sines)] = making.tables() {
@@ -280,17 +315,18 @@ fn backward(
     Ok(())
 }
 
-/// Adds the scores' gradients of some sequences to that of the bias.
-fn add_bias(making: &Making, d_bias: Address, d_scores: Address, some: usize) -> Result<(), Cuda> {
-    let Making { position, n_heads, ref rel_bias, .. } = *making;
+/// Adds the scores' gradients of a block to that of the bias.
+fn add_bias(making: &Making, d_bias: Address, d_scores: Address, block: Block) -> Result<(), Cuda> {
+    let Making { n_heads, ref rel_bias, .. } = *making;
     let n_ctx = rel_bias.as_ref().map_or(0, |bias| bias.shape().0 / n_heads);
-    let together = super::columns::together(some * position);
-    let n_parts = (some * position).div_ceil(together);
-    let parts = Scratch::new(n_parts * n_heads * position, 4)?;
-    let counts = [some.into(), n_heads.into(), position.into(), together.into()];
+    let rows = block.sequences * block.rows;
+    let together = super::columns::together(rows);
+    let n_parts = rows.div_ceil(together);
+    let parts = Scratch::new(n_parts * n_heads * block.keys, 4)?;
+    let counts = [block.sequences.into(), n_heads.into(), block.sizes().into(), together.into()];
     let args = [&[d_scores.into(), parts.address().into()], &counts[..]].concat();
-    engine()?.launch("bias_parts", Grid::columns(position, n_heads, n_parts), &args)?;
-    let counts = [n_parts.into(), n_heads.into(), position.into(), n_ctx.into()];
+    engine()?.launch("bias_parts", Grid::columns(block.keys, n_heads, n_parts), &args)?;
+    let counts = [n_parts.into(), n_heads.into(), block.keys.into(), n_ctx.into()];
     let args = [&[d_bias.into(), parts.address().into()], &counts[..]].concat();
-    engine()?.launch("add_bias_parts", Grid::each(n_heads * position), &args)
+    engine()?.launch("add_bias_parts", Grid::each(n_heads * block.keys), &args)
 }

@@ -108,6 +108,11 @@ impl Side {
         Side { transposed: true, ..self }
     }
 
+    /// Its rows begin so many numbers from each other.
+    pub fn strided(self, stride: usize) -> Side {
+        Side { stride, ..self }
+    }
+
     /// So many numbers further.
     pub fn from(self, numbers: usize) -> Side {
         Side { at: self.at.plus(numbers, real_bytes()), ..self }

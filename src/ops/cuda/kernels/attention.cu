@@ -80,13 +80,20 @@ extern "C" __global__ void smear_backward(const float *d, const float *x, float 
     if (threadIdx.x == 0) d_a[head] += share * (1.0f - share) * sum;
 }
 
-// Scores [sequence, head, query, key] to the pattern, zero behind the query: to `pattern`, which may be where the scores
-// are, and in full to `kept`, if it is wanted. `bias` [heads, n_ctx], by distance, or none. A block for every query.
+// Some queries of every head, from `first` on, and the keys that the last of them sees: [sequence, head, rows, keys].
+struct Block {
+    count first, rows, keys;
+};
+
+// Scores of a block to its pattern, zero behind the query: to `pattern`, which may be where the scores are, and to `kept`
+// [sequence, head, position, position], if it is wanted. `bias` [heads, n_ctx], by distance, or none. A block of threads
+// for every query.
 extern "C" __global__ void attend(const float *scores, real *pattern, float *kept, const float *bias, count heads,
-                                  count position, count n_ctx) {
-    count row = blockIdx.x, query = row % position, head = row / position % heads;
-    scores += row * position, pattern += row * position;
-    if (bias) bias += head * n_ctx + query;
+                                  count position, count n_ctx, Block s) {
+    count row = blockIdx.x, query = s.first + row % s.rows, head = row / s.rows;
+    scores += row * s.keys, pattern += row * s.keys;
+    if (bias) bias += head % heads * n_ctx + query;
+    if (kept) kept += (head * position + query) * position;
     float most = __int_as_float(0xff800000), sum = 0.0f;
     for (count key = threadIdx.x; key <= query; key += blockDim.x) {
         most = fmaxf(most, scores[key] + (bias ? *(bias - key) : 0.0f));
@@ -96,51 +103,48 @@ extern "C" __global__ void attend(const float *scores, real *pattern, float *kep
         sum += expf(scores[key] + (bias ? *(bias - key) : 0.0f) - most);
     }
     float share = 1.0f / block_sum(sum);
-    for (count key = threadIdx.x; key < position; key += blockDim.x) {
+    for (count key = threadIdx.x; key < s.keys; key += blockDim.x) {
         float p = key > query ? 0.0f : expf(scores[key] + (bias ? *(bias - key) : 0.0f) - most) * share;
         put(pattern + key, p);
-        if (kept) kept[row * position + key] = p;
+        if (kept) kept[key] = p;
     }
 }
 
-// dP, and the pattern P, to dS = P (dP - Σ P dP): in full where dP was, and for products where P was. A block for every
-// query.
-extern "C" __global__ void attend_backward(float *d_pattern, real *pattern, count position) {
-    count row = blockIdx.x, query = row % position;
-    d_pattern += row * position, pattern += row * position;
+// dP of a block, and its pattern P, to dS = P (dP - Σ P dP), where P was. A block of threads for every query.
+extern "C" __global__ void attend_backward(const float *d_pattern, real *pattern, Block s) {
+    count row = blockIdx.x, query = s.first + row % s.rows;
+    d_pattern += row * s.keys, pattern += row * s.keys;
     float sum = 0.0f;
     for (count key = threadIdx.x; key <= query; key += blockDim.x) sum += value(pattern[key]) * d_pattern[key];
     sum = block_sum(sum);
-    for (count key = threadIdx.x; key < position; key += blockDim.x) {
-        float d = key > query ? 0.0f : value(pattern[key]) * (d_pattern[key] - sum);
-        d_pattern[key] = d;
-        put(pattern + key, d);
+    for (count key = threadIdx.x; key < s.keys; key += blockDim.x) {
+        put(pattern + key, key > query ? 0.0f : value(pattern[key]) * (d_pattern[key] - sum));
     }
 }
 
-// parts [n_parts, heads, position] of the bias's gradient: dS summed along its diagonals, over `together` of the
-// sequences' queries at a time. A block's second index is the head, its third the part.
-extern "C" __global__ void bias_parts(const float *d_scores, float *parts, count sequences, count heads, count position,
+// parts [n_parts, heads, keys] of the bias's gradient: dS of a block summed along its diagonals, over `together` of the
+// sequences' queries at a time. A block of threads has the head for its second index, and the part for its third.
+extern "C" __global__ void bias_parts(const real *d_scores, float *parts, count sequences, count heads, Block s,
                                       count together) {
     count distance = blockIdx.x * blockDim.x + threadIdx.x, head = blockIdx.y, part = blockIdx.z;
-    if (distance >= position) return;
-    count end = min((part + 1) * together, sequences * position);
+    if (distance >= s.keys) return;
+    count end = min((part + 1) * together, sequences * s.rows);
     float sum = 0.0f;
     for (count row = part * together; row < end; row++) {
-        count query = row % position;
+        count of_block = row % s.rows, query = s.first + of_block;
         if (query >= distance) {
-            sum += d_scores[((row / position * heads + head) * position + query) * position + query - distance];
+            sum += value(d_scores[((row / s.rows * heads + head) * s.rows + of_block) * s.keys + query - distance]);
         }
     }
-    parts[(part * heads + head) * position + distance] = sum;
+    parts[(part * heads + head) * s.keys + distance] = sum;
 }
 
-// d_bias [heads, n_ctx] += parts [n_parts, heads, position]
-extern "C" __global__ void add_bias_parts(float *d_bias, const float *parts, count n_parts, count heads, count position,
+// d_bias [heads, n_ctx] += parts [n_parts, heads, keys]
+extern "C" __global__ void add_bias_parts(float *d_bias, const float *parts, count n_parts, count heads, count keys,
                                           count n_ctx) {
-    EACH(i, heads * position) {
+    EACH(i, heads * keys) {
         float total = 0.0f;
-        for (count part = 0; part < n_parts; part++) total += parts[part * heads * position + i];
-        d_bias[i / position * n_ctx + i % position] += total;
+        for (count part = 0; part < n_parts; part++) total += parts[part * heads * keys + i];
+        d_bias[i / keys * n_ctx + i % keys] += total;
     }
 }
