@@ -14,13 +14,21 @@ card=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader | head -
 command -v nvcc >/dev/null || . scripts/cuda-toolkit.sh 12 "$capability"
 cargo build --locked --release --features cuda
 
+[ -x target/peers/bin/python ] || python3 -m venv target/peers
+target/peers/bin/pip install --quiet torch numpy
+# Where the system has no cuBLAS, PyTorch's will do: it brings CUDA's libraries with it.
+here=$({ ldconfig -p 2>/dev/null; ls /usr/local/cuda/lib64 /opt/cuda/lib64 2>/dev/null; } | grep -c 'libcublas\.so\.1[23]' || true)
+if [ "$here" = 0 ]; then
+    for folder in target/peers/lib/python*/site-packages/nvidia/*/lib; do
+        export LD_LIBRARY_PATH="$PWD/$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    done
+fi
+
 echo "== tests on $card"
 log=$(mktemp)
 cargo test --locked --release --features cuda --test cuda | tee "$log"
 if grep -q '^skipped' "$log"; then exit 1; fi
 
-python3 -m venv target/peers
-target/peers/bin/pip install --quiet torch numpy
 {
     echo "$card, $(date -u +%Y-%m-%d), PyTorch $(target/peers/bin/python -c 'import torch; print(torch.__version__)') compiled"
     for precision in bf16 tf32; do
