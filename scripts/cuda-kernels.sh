@@ -24,6 +24,8 @@ for real in f32 bf16; do
         test "$made" -eq "$wanted" || { echo "$made of $wanted kernels for $card in $real"; exit 1; }
         ! grep 'spill stores' "$out/said" | grep -v ' 0 bytes spill stores' || { echo "registers spill"; exit 1; }
         most=$(sed -n 's/.*Used \([0-9]*\) registers.*/\1/p' "$out/said" | sort -n | tail -n 1)
+        # Blocks have up to 1024 threads, and a card 65536 registers for them.
+        test "$most" -le 64 || { echo "a kernel takes $most registers: no block of 1024 threads fits"; exit 1; }
         echo "$card, $real: $made kernels, at most $most registers"
     done
 done

@@ -57,6 +57,12 @@ impl Error {
 
     /// Whatever a device reports.
     pub fn device(error: impl std::fmt::Debug) -> Self {
-        Error::Device(format!("{error:?}"))
+        let said = format!("{error:?}");
+        Error::Device(match said.contains("OUT_OF_MEMORY") {
+            true => {
+                "its memory is used up; take fewer sequences at a time (`training.micro_batch_size`)".into()
+            }
+            false => said,
+        })
     }
 }

@@ -113,7 +113,7 @@ impl Measuring<'_> {
         }
         let mut observer = Observer::new(plan, &dataset);
         for step in saved(plan, self.run)? {
-            let subject = (device::of(plan).load)(plan, self.run, step)?;
+            let subject = device::load(plan, self.run, step)?;
             observer.observe(step, plan.tokens_at(step), &*subject)?;
         }
         Ok(observer.analyses()?)

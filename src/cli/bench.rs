@@ -52,7 +52,7 @@ pub fn bench(arguments: Arguments) -> Outcome {
     let mut sets = arguments.sets.clone();
     sets.extend(arguments.device.as_ref().map(|device| format!("training.device={device}")));
     let plan = plan_spec(&arguments.spec, &sets)?.plan;
-    memory::check(&plan)?;
+    memory::check(&plan, 1)?;
     let mut preparing = progress::Preparing::new(arguments.json);
     let dataset = Dataset::open(&plan, &cache_folder(), &mut |event| preparing.show(event));
     preparing.finish();

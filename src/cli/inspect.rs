@@ -72,7 +72,7 @@ pub fn inspect(arguments: Arguments) -> Outcome {
         let listed: Vec<String> = steps.iter().map(u64::to_string).collect();
         return Err(Failure::Usage(format!("error: no such checkpoint; there are: {}", listed.join(", "))));
     };
-    let subject = (device::of(&plan).load)(&plan, &run, step)?;
+    let subject = device::load(&plan, &run, step)?;
     let sequence: Vec<usize> = ids.iter().map(|&t| t as usize).collect();
     let losses = match sequence.len() {
         1 => Vec::new(),

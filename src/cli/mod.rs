@@ -114,6 +114,8 @@ pub fn main() -> ExitCode {
     // The main thread is one of those that work: it need not be woken after each operation. Without it, too, all goes
     // well.
     let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
+    #[cfg(feature = "cuda")]
+    device::tell_of_failing_cards();
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => run::run(*arguments),
         Command::Report(arguments) => report::report(arguments),

@@ -5,7 +5,7 @@ use super::printed::{Format, columns, json, thousands};
 use super::{Outcome, console, device};
 use crate::dataset::{self, Survey};
 use crate::files::cache_folder;
-use crate::model::cost::{flops_per_token, sequences_at_once, training_bytes};
+use crate::model::cost::{CONTEXT, flops_per_token, sequences_at_once, training_bytes};
 use crate::model::shapes::{Part, shapes};
 use crate::plan::Plan;
 use crate::training::checkpoint_steps;
@@ -53,7 +53,7 @@ pub fn plan(arguments: Arguments) -> Outcome {
     let ready = plan_from_afar(&arguments.spec, &sets)?;
     let plan = &ready.plan;
     let here = !ready.findings.not_here.iter().any(|key| key.starts_with("dataset."));
-    let memory = device::memory(plan).map(|memory| memory.total);
+    let memory = device::memory(plan).map(|memory| memory.free);
     let at_once = sequences_at_once(plan, &plan.training.device, memory)?;
     let comes_to = Consequences {
         parts: shapes(plan)?,
@@ -62,7 +62,7 @@ pub fn plan(arguments: Arguments) -> Outcome {
         checkpoints: checkpoint_steps(plan)?.into_iter().collect(),
         flops_per_token: flops_per_token(plan)?,
         at_once,
-        bytes: [training_bytes(plan, "cpu", at_once)?, training_bytes(plan, "cuda", at_once)?],
+        bytes: [training_bytes(plan, "cpu", at_once)?, training_bytes(plan, "cuda", at_once)? + CONTEXT],
         here,
         dataset: if here { dataset::survey(plan, &cache_folder())? } else { None },
     };

@@ -1,5 +1,6 @@
 //! Where a run came from: the only place that asks the machine what it is and what time it is.
 
+use super::device;
 use crate::dataset::Dataset;
 use crate::plan::Plan;
 use serde_json::{Value, json};
@@ -9,7 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// `provenance.json`.
 pub fn provenance(plan: &Plan, dataset: &Dataset, n_parameters: usize) -> Value {
     let tokenizer = dataset.tokenizer();
-    json!({
+    let card = (device::of(plan).description)();
+    let mut told = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "commit": env!("INDHEAD_COMMIT"),
         "device": plan.training.device,
@@ -24,7 +26,12 @@ pub fn provenance(plan: &Plan, dataset: &Dataset, n_parameters: usize) -> Value 
             "digest": tokenizer.digest(),
         },
         "created": now(),
-    })
+    });
+    if let (Value::Object(told), false) = (&mut told, card.is_empty()) {
+        let card = card.into_iter().map(|(name, value)| (name.to_string(), value.into()));
+        told.insert("card".into(), Value::Object(card.collect()));
+    }
+    told
 }
 
 /// What was typed, without the place where the program lies: members of a sweep are run by their full path.

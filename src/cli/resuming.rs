@@ -23,6 +23,13 @@ pub enum Fit {
     Other(String),
 }
 
+/// How many sequences a run takes at a time, by its own plan.
+pub fn micro_batch_size(run: &RunDirectory) -> Option<toml::Value> {
+    let bytes = run.read("plan.toml").ok()?;
+    let own: toml::Table = toml::from_str(&String::from_utf8_lossy(&bytes)).ok()?;
+    own.get("training")?.get("micro_batch_size").cloned()
+}
+
 /// Compares a run's own plan with this one.
 ///
 /// # Errors
@@ -32,7 +39,14 @@ pub fn fit(run: &RunDirectory, plan: &Plan, stretch: bool) -> Result<Fit> {
         .map_err(|e| Error::message(format!("{} is damaged: {e}", run.file("plan.toml").display())))?;
     let old =
         own.get("training").and_then(|training| training.get("steps")).and_then(toml::Value::as_integer);
-    let wanted = toml::Table::try_from(plan).unwrap_or_default();
+    let mut wanted = toml::Table::try_from(plan).unwrap_or_default();
+    if plan.training.micro_batch_size.as_str() == Some("auto")
+        && let Some(toml::Value::Table(wanted)) = wanted.get_mut("training")
+        && let Some(settled) = micro_batch_size(run)
+    {
+        // What fitted when the run began is kept.
+        wanted.insert("micro_batch_size".into(), settled);
+    }
     let subjects = [Subject::of_plan("the run", own), Subject::of_plan("the spec", wanted)];
     let differences = diff::compare(&subjects, false);
     if differences.is_empty() {

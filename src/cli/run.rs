@@ -98,7 +98,7 @@ pub fn run(arguments: Arguments) -> Outcome {
 }
 
 /// Runs one experiment.
-fn one(arguments: &Arguments, ready: Ready) -> Outcome {
+fn one(arguments: &Arguments, mut ready: Ready) -> Outcome {
     let run = RunDirectory::at(arguments.runs.join(&ready.plan.name));
     let wanted_again = arguments.resume || arguments.member.is_some();
     if wanted_again && run.done() && !arguments.overwrite {
@@ -115,11 +115,18 @@ fn one(arguments: &Arguments, ready: Ready) -> Outcome {
             }
         }
     }
-    memory::check(&ready.plan)?;
+    memory::check(&ready.plan, 1)?;
+    if let (None, "cpu", Some(why)) =
+        (&arguments.device, ready.plan.training.device.as_str(), device::broken())
+    {
+        console::note(&format!("note: trains on the processor: {why}"));
+    }
     let was_there = run.path.exists();
     let _alone = run.lock()?;
     let resume = may_start(arguments, &ready.plan, &run, was_there)?;
     arguments.form.template(&ready.plan.report.template, &run)?;
+    let before = if resume { resuming::micro_batch_size(&run) } else { None };
+    memory::settle(&mut ready.plan, before)?;
 
     let mut preparing = progress::Preparing::new(arguments.quiet);
     let opened = Dataset::open(&ready.plan, &cache_folder(), &mut |event| preparing.show(event));
@@ -262,7 +269,7 @@ fn catch_up(plan: &Plan, run: &RunDirectory, observer: &mut Observer<'_>) -> Res
     let planned = crate::training::checkpoint_steps(plan)?;
     let seen = observer.steps();
     for step in run.checkpoints().into_iter().filter(|s| planned.contains(s) && !seen.contains(s)) {
-        let subject = (device::of(plan).load)(plan, run, step)?;
+        let subject = device::load(plan, run, step)?;
         observer.observe(step, plan.tokens_at(step), &*subject)?;
     }
     Ok(())

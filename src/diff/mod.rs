@@ -75,7 +75,11 @@ pub struct Differences {
 
 impl Subject {
     /// A plan, without origins or outcomes.
-    pub fn of_plan(name: &str, plan: Table) -> Self {
+    pub fn of_plan(name: &str, mut plan: Table) -> Self {
+        if let Some(toml::Value::Table(training)) = plan.get_mut("training") {
+            // Runs from before this key took all sequences at a time.
+            training.entry("micro_batch_size").or_insert_with(|| "all".into());
+        }
         Subject { name: name.into(), plan, origins: Origins::new(), record: None }
     }
 

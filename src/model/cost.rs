@@ -50,11 +50,12 @@ fn processor_bytes(plan: &Plan, at_once: usize, sizes: &[usize], blocks: &[Cost]
     4 * forward.max(backward) * 11 / 10 + PROGRAM
 }
 
-/// Bytes of a card that the driver, cuBLAS and kernels take for themselves, about.
-pub const CONTEXT: usize = 600 << 20;
+/// Bytes of a card that the driver, cuBLAS and kernels take for themselves, about, and which are not free any more once it
+/// is open.
+pub const CONTEXT: u64 = 600 << 20;
 
 /// The parameters with their moments and gradients, what a step keeps and the gradients of all that, and the memory
-/// that operations work in.
+/// that operations work in; beside [`CONTEXT`].
 fn card_bytes(plan: &Plan, at_once: usize, all: usize, blocks: &[Cost]) -> usize {
     let d_model = plan.architecture.d_model;
     let tokens = at_once * plan.architecture.n_ctx;
@@ -70,10 +71,22 @@ fn card_bytes(plan: &Plan, at_once: usize, all: usize, blocks: &[Cost]) -> usize
     let worked = real * tokens * (2 * d_model + most(|cost| cost.worked));
     let sums = if at_once < plan.training.batch_size { all } else { 0 };
     let bytes = 4 * (4 * all + sums) + 4 * 2 * tokens * kept + loss + (real + 4) * scores + worked;
-    bytes * 21 / 20 + CONTEXT
+    bytes * 21 / 20
 }
 
-/// Sequences that a step takes at a time on a device, whose memory has so many bytes where that is known.
+/// Whether a card's kernels, which count in 31 bits, can count what a step has in one place.
+///
+/// # Errors
+/// If the plan names a block that this version has not.
+pub fn countable(plan: &Plan, device: &str, at_once: usize) -> Result<bool> {
+    let tokens = at_once * plan.architecture.n_ctx;
+    let widest = block_costs(plan)?.iter().map(|cost| cost.worked).max().unwrap_or(0);
+    let widest = widest.max(plan.architecture.d_model);
+    let table = plan.architecture.d_model * plan.d_vocab().next_multiple_of(8);
+    Ok(device == "cpu" || (tokens * widest).max(table) < 1 << 31)
+}
+
+/// Sequences that a step takes at a time on a device that has so many bytes for it, where that is known.
 ///
 /// # Errors
 /// If the plan names a block that this version has not.
@@ -87,7 +100,8 @@ pub fn sequences_at_once(plan: &Plan, device: &str, memory: Option<u64>) -> Resu
     // As few and as equal parts as fit, and some room beside them.
     for parts in 1..batch {
         let at_once = batch.div_ceil(parts);
-        if training_bytes(plan, device, at_once)? <= memory / 10 * 9 {
+        let fits = training_bytes(plan, device, at_once)? <= memory / 10 * 9;
+        if fits && countable(plan, device, at_once)? {
             return Ok(at_once);
         }
     }

@@ -27,6 +27,14 @@ pub trait Backend: ops::Backend {
     /// Why it has no products of this precision, if it has none.
     fn lacks(precision: Precision) -> Option<String>;
 
+    /// What it is, where the same bits depend on it: names of properties, and what they are.
+    fn description() -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Gives back the memory that it keeps for what comes next: something else comes.
+    fn release(&self) {}
+
     /// Its memory, where that is known.
     fn memory() -> Option<Memory>;
 
@@ -63,12 +71,13 @@ impl Backend for Cpu {
 impl Backend for Cuda {
     fn open() -> Result<Self> {
         ops::cuda::ready().map_err(Error::message)?;
-        let device = Cuda::try_build(0, 0).map_err(|error| refused(&error))?;
-        ops::cuda::open().map_err(|error| refused(&error))?;
+        let device = Cuda::try_build(0, 0).map_err(|error| refused(format!("{error:?}")))?;
+        ops::cuda::open().map_err(refused)?;
         device.try_enable_cache().map_err(Error::device)?;
         // A driver that is older than the kernels says so at the first of them.
-        let one: Tensor<Rank1<1>, f32, _> = device.try_ones().map_err(|error| refused(&error))?;
-        one.try_square().map_err(|error| refused(&error))?;
+        let one: Tensor<Rank1<1>, f32, _> =
+            device.try_ones().map_err(|error| refused(format!("{error:?}")))?;
+        one.try_square().map_err(|error| refused(format!("{error:?}")))?;
         Ok(device)
     }
 
@@ -76,6 +85,17 @@ impl Backend for Cuda {
         let (major, minor) = ops::cuda::capability()?;
         let old = major < 8 && precision != Precision::F32;
         old.then(|| format!("the card's compute capability is {major}.{minor}, and tf32 and bf16 need 8.0"))
+    }
+
+    fn description() -> Vec<(&'static str, String)> {
+        let names = ["name", "compute_capability", "driver_cuda", "cublas"];
+        ops::cuda::description().map_or(vec![], |values| names.into_iter().zip(values).collect())
+    }
+
+    fn release(&self) {
+        // What cannot be given back is used again.
+        let _ = self.try_empty_cache();
+        ops::cuda::release();
     }
 
     fn memory() -> Option<Memory> {
@@ -90,10 +110,10 @@ impl Backend for Cuda {
 
 /// Why a card cannot be used, as far as the driver's word for it is known.
 #[cfg(feature = "cuda")]
-fn refused(error: &impl std::fmt::Debug) -> Error {
-    let said = format!("{error:?}");
+fn refused(said: String) -> Error {
     let known = [
-        ("UNSUPPORTED_PTX_VERSION", "the driver is older than the CUDA that this program was built with"),
+        ("UNSUPPORTED_PTX_VERSION", "the driver is older than the CUDA that its kernels were compiled by"),
+        ("DEVICE_UNAVAILABLE", "the card is used by another process alone"),
         ("NO_BINARY_FOR_GPU", "the card is older than the one that this program was built for"),
         ("OUT_OF_MEMORY", "the card has no memory left"),
     ];

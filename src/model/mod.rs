@@ -124,6 +124,13 @@ impl<D: Backend> Model<D> {
         })
     }
 
+    /// Gives back the memory that its device keeps for what comes next, before something else does.
+    pub fn release(&self) {
+        if let Some(param) = self.params.iter().next() {
+            param.value.device().release();
+        }
+    }
+
     /// Tokens that the vocabulary has.
     fn known(&self, tokens: &[usize]) -> Result<()> {
         match tokens.iter().find(|token| **token >= self.d_vocab) {

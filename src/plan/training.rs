@@ -90,7 +90,9 @@ impl Resolver<'_> {
         if precision != "f32" && device != "cuda" {
             let message = format!("precision \"{precision}\" needs the device \"cuda\"");
             let other = ("training.device", "this device");
-            self.findings.clash("training.precision", message, other, "use \"f32\"");
+            let why = self.language.no_gpu.iter().map(|why| format!("; there is no GPU: {why}"));
+            let help = format!("use \"f32\"{}", why.collect::<String>());
+            self.findings.clash("training.precision", message, other, help);
         }
         if let Some(Value::Table(training)) = root.get_mut("training") {
             training.insert("device".into(), device.into());

@@ -39,7 +39,7 @@ impl<'a, D: Backend> Learner<'a, D> {
         let model = Model::new(plan, D::open()?)?;
         let optimizer = Optimizer::new(&plan.training)?;
         let precision = Precision::named(&plan.training.precision).unwrap_or_default();
-        let memory = D::memory().map(|memory| memory.total);
+        let memory = D::memory().map(|memory| memory.free);
         let at_once = sequences_at_once(plan, &plan.training.device, memory)?;
         Ok(Learner { plan, dataset, schedule, model, optimizer, precision, at_once })
     }

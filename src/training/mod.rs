@@ -176,7 +176,12 @@ impl<'a, D: Backend> Trainer<'a, D> {
 
     fn checkpoint(&mut self, step: u64, metrics: &MetricsFile, watch: &mut dyn Watch) -> Result<()> {
         self.save(step, metrics)?;
-        watch.checkpoint(step, self.learner.plan.tokens_at(step), &self.learner.model)
+        let Learner { plan, model, .. } = &self.learner;
+        // Probes need other memory than steps do.
+        model.release();
+        watch.checkpoint(step, plan.tokens_at(step), model)?;
+        model.release();
+        Ok(())
     }
 
     fn save(&mut self, step: u64, metrics: &MetricsFile) -> Result<()> {

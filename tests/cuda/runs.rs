@@ -5,7 +5,7 @@ use crate::common::good_plan;
 use dfdx::prelude::Cuda;
 use indhead::dataset::Dataset;
 use indhead::model::Backend;
-use indhead::model::cost::{CONTEXT, training_bytes};
+use indhead::model::cost::training_bytes;
 use indhead::training::Learner;
 use libtest_mimic::{Failed, Trial};
 
@@ -15,6 +15,9 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("a_training_is_the_same_twice_and_goes_on_bit_for_bit", resumed),
         Trial::test("a_training_in_less_precise_products_learns_the_same", precisions),
         Trial::test("a_training_takes_no_more_memory_than_is_planned", memory),
+        Trial::test("a_card_that_fails_is_told_and_the_run_goes_on", failing),
+        Trial::test("a_run_of_a_card_is_looked_at_anywhere", elsewhere),
+        Trial::test("as_many_sequences_as_fit_are_taken_and_written_down", settled),
         Trial::test("micro_batches_give_the_whole_batchs_step", micro_batches),
     ]
 }
@@ -122,7 +125,7 @@ fn memory() -> Result<(), Failed> {
         for step in 0..2 {
             learner.step(step)?;
         }
-        let planned = training_bytes(&plan, "cuda", learner.at_once)? - CONTEXT as u64;
+        let planned = training_bytes(&plan, "cuda", learner.at_once)?;
         let (Some(before), Some(after)) = (before, taken()) else {
             return Err("the card does not tell".into());
         };
@@ -133,4 +136,71 @@ fn memory() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// The command on an emulated card with a setting of its own; on a real one it changes nothing.
+fn emulated(bench: &Bench, setting: &str, value: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_indhead"))
+        .args(arguments)
+        .current_dir(bench.path())
+        .env("INDHEAD_CACHE", bench.path().join("cache"))
+        .env(setting, value)
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Whether the card is one of tests/emulator.
+fn is_emulated(bench: &Bench) -> bool {
+    let provenance = bench.json("runs/tiny/provenance.json");
+    provenance["card"]["name"].as_str().is_some_and(|name| name.contains("emulated"))
+}
+
+fn failing() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let run = ["run", "tiny.toml", "--quiet", "--device", "cuda"];
+    let (code, said) = emulated(&bench, "INDHEAD_EMULATOR_DIES", "600", &run);
+    if is_emulated(&bench)
+        && (code != Some(1) || !said.contains("the card failed (CUDA_ERROR_ILLEGAL_ADDRESS"))
+    {
+        return Err(format!("{code:?}: {said}").into());
+    }
+    if said.contains("panicked") {
+        return Err(said.into());
+    }
+    bench.good(&[&run[..], &["--resume"]].concat());
+    Ok(())
+}
+
+fn elsewhere() -> Result<(), Failed> {
+    let bench = Bench::new();
+    bench.good(&["run", "tiny.toml", "--quiet", "--device", "cuda"]);
+    // As on a machine that has no driver.
+    let there = ["report", "runs/tiny", "--recompute"];
+    let (code, said) = emulated(&bench, "LD_LIBRARY_PATH", "", &there);
+    if code == Some(0) { Ok(()) } else { Err(format!("{code:?}: {said}").into()) }
+}
+
+fn settled() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let sets = ["--set", "training.micro_batch_size=auto", "--set", "training.batch_size=64"];
+    let run = [&["run", "tiny.toml", "--quiet", "--device", "cuda"][..], &sets].concat();
+    let (code, said) = emulated(&bench, "INDHEAD_EMULATOR_MEMORY", "9000000", &run);
+    let plan = String::from_utf8(bench.read("runs/tiny/plan.toml")).unwrap();
+    let plan: toml::Table = toml::from_str(&plan).unwrap();
+    let taken = &plan["training"]["micro_batch_size"];
+    if code != Some(0) || taken.as_str() == Some("auto") {
+        return Err(format!("{code:?}, {taken}: {said}").into());
+    }
+    if is_emulated(&bench) && taken.as_integer().is_none_or(|taken| !(1..64).contains(&taken)) {
+        return Err(format!("{taken} sequences at a time").into());
+    }
+    // With another card's memory, and by the same spec, it is the same run.
+    let again = bench.indhead(&[&run[..], &["--resume"]].concat());
+    let said = String::from_utf8_lossy(&again.stderr);
+    if again.status.success() && said.contains("done already") {
+        Ok(())
+    } else {
+        Err(said.into_owned().into())
+    }
 }

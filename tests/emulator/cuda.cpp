@@ -8,6 +8,7 @@
 //     INDHEAD_EMULATOR_MEMORY=8589934592    bytes that the card has
 //     INDHEAD_EMULATOR_ORDER=forward        or backward or shuffled: in which order threads and blocks run
 //     INDHEAD_EMULATOR_CACHE=…              the folder of compiled kernels
+//     INDHEAD_EMULATOR_DIES=1000            the card fails after so many kernels
 //     INDHEAD_EMULATOR_TIMES=1              at the end, a table of kernels: launches, threads, seconds
 //     INDHEAD_EMULATOR_KEEP=1               the cache keeps the sources of kernels, too
 #include "block.h"
@@ -20,15 +21,22 @@
 #define API extern "C" __attribute__((visibility("default"))) int
 typedef unsigned long long Pointer; // of the device
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_CONTEXT = 201,
-       INVALID_PTX = 218, FILE_NOT_FOUND = 301, INVALID_HANDLE = 400, NOT_FOUND = 500, OUT_OF_RESOURCES = 701, NOT_SUPPORTED = 801 };
+       INVALID_PTX = 218, FILE_NOT_FOUND = 301, INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, OUT_OF_RESOURCES = 701, NOT_SUPPORTED = 801 };
 
 static std::recursive_mutex mutex;
 typedef std::lock_guard<std::recursive_mutex> Lock;
 static thread_local void *context;
 static int the_context;
+static size_t launches;
+// A card that has failed fails at whatever is asked of it.
+static bool dead() {
+    const char *dies = getenv("INDHEAD_EMULATOR_DIES");
+    return dies && launches > strtoull(dies, nullptr, 10);
+}
 #define WITH_CONTEXT \
     Lock lock(mutex); \
-    if (!context) return INVALID_CONTEXT
+    if (!context) return INVALID_CONTEXT; \
+    if (dead()) return ILLEGAL_ADDRESS
 
 // ---- Memory
 
@@ -350,6 +358,7 @@ static double now() {
 API cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
                    unsigned block_z, unsigned shared, void *, void **parameters, void **extra) {
     WITH_CONTEXT;
+    launches++;
     if (!function) return INVALID_HANDLE;
     if (extra) return NOT_SUPPORTED;
     bool fits = grid_x && grid_y && grid_z && block_x && block_y && block_z && grid_x <= 0x7FFFFFFF && grid_y <= 65535 &&

@@ -123,7 +123,7 @@ pub fn run(arguments: &Arguments, spec: &Spec, path: &Path) -> Outcome {
     if findings.failed() {
         return Err(refuse(&findings));
     }
-    members.iter().try_for_each(|member| memory::check(&member.ready.plan))?;
+    members.iter().try_for_each(|member| memory::check(&member.ready.plan, arguments.jobs()))?;
     let mut runner = Runner::new(arguments, members.len());
     let mut waiting = Vec::new();
     for (index, member) in members.iter().enumerate() {

@@ -93,8 +93,9 @@ unsafe extern "C" {
 fn compile(source: &str, capability: i32) -> Result<String, String> {
     let known = [("compute_90", 90), ("compute_80", 80), ("compute_75", 75)];
     let fitting = known.into_iter().filter(|(_, least)| capability >= *least);
+    let (major, minor) = (capability / 10, capability % 10);
     let mut why =
-        format!("a card of compute capability 7.5 or later is needed, and this one has {capability}");
+        format!("a card of compute capability 7.5 or later is needed, and this one has {major}.{minor}");
     for (arch, _) in fitting {
         let options = CompileOptions { arch: Some(arch), ..CompileOptions::default() };
         match compile_ptx_with_opts(source, options) {

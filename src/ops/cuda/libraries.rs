@@ -73,7 +73,7 @@ functions! { driver: 500;
 }
 // CUBLAS_STATUS_NOT_INITIALIZED.
 functions! { cublas: 1;
-    cublasCreate_v2 cublasDestroy_v2 cublasDgemmStridedBatched cublasDgemm_v2 cublasDgemv_v2 cublasGemmEx
+    cublasCreate_v2 cublasDestroy_v2 cublasGetVersion_v2 cublasDgemmStridedBatched cublasDgemm_v2 cublasDgemv_v2 cublasGemmEx
     cublasGemmStridedBatchedEx cublasSetStream_v2 cublasSgemmStridedBatched cublasSgemm_v2 cublasSgemv_v2
 }
 // NVRTC_ERROR_INTERNAL_ERROR.
@@ -101,11 +101,26 @@ const FOLDERS: [&str; 3] = ["", "/usr/local/cuda/lib64/", "/opt/cuda/lib64/"];
 /// In words: which is not there, and what has it.
 pub fn load() -> Result<(), String> {
     static DONE: OnceLock<Result<(), String>> = OnceLock::new();
-    DONE.get_or_init(|| LIBRARIES.iter().try_for_each(open)).clone()
+    let all = || {
+        let [driver, others @ ..] = &LIBRARIES;
+        open(driver, driver.names.to_vec())?;
+        let mut version = 0;
+        // SAFETY: as the driver declares it; the number is this function's own.
+        unsafe { super::cuDriverGetVersion(&mut version) };
+        others.iter().try_for_each(|library| open(library, fitting(library.names, version)))
+    };
+    DONE.get_or_init(all).clone()
 }
 
-fn open(loaded: &Loaded) -> Result<(), String> {
-    let Loaded { of, names, functions } = loaded;
+/// A library's versions, of which the newest stands first, in the order in which they fit a driver: what CUDA 13
+/// compiles, one that knows 12 alone refuses.
+fn fitting(names: &[&'static str], driver: i32) -> Vec<&'static str> {
+    let names = names.iter().copied();
+    if driver < 13_000 { names.rev().collect() } else { names.collect() }
+}
+
+fn open(loaded: &Loaded, names: Vec<&str>) -> Result<(), String> {
+    let Loaded { of, functions, .. } = loaded;
     let paths = names.iter().flat_map(|name| FOLDERS.map(|folder| format!("{folder}{name}")));
     // SAFETY: what NVIDIA's libraries do when they are loaded is theirs.
     let library = paths.into_iter().find_map(|path| unsafe { Library::new(path) }.ok());
@@ -129,12 +144,21 @@ mod tests {
     #[test]
     fn what_is_not_there_is_named() {
         let nothing = Loaded { of: "nobody", names: &["libnothing-at-all.so.7"], functions: &[] };
-        assert_eq!(open(&nothing).unwrap_err(), "libnothing-at-all.so.7 of nobody is not to be found");
+        assert_eq!(
+            open(&nothing, nothing.names.to_vec()).unwrap_err(),
+            "libnothing-at-all.so.7 of nobody is not to be found"
+        );
         static PLACE: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
         static FUNCTIONS: [(&str, &AtomicPtr<c_void>); 2] = [("strlen", &PLACE), ("cuNothing", &PLACE)];
         let old = Loaded { of: "the system", names: &["libc.so.6"], functions: &FUNCTIONS };
-        assert!(open(&old).unwrap_err().contains("has no cuNothing: it is too old"));
+        assert!(open(&old, old.names.to_vec()).unwrap_err().contains("has no cuNothing: it is too old"));
         assert!(!PLACE.load(Ordering::Acquire).is_null());
+    }
+
+    #[test]
+    fn a_driver_gets_what_fits_it() {
+        assert_eq!(fitting(&["13", "12"], 12_040), ["12", "13"]);
+        assert_eq!(fitting(&["13", "12"], 13_000), ["13", "12"]);
     }
 
     #[test]

@@ -117,6 +117,11 @@ impl Pool {
         }
     }
 
+    /// Gives all of it back to the card.
+    pub fn clear(&self) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn give(&self, slice: CudaSlice<u8>) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         free.entry(slice.len()).or_default().push(slice);

@@ -17,6 +17,9 @@ mod memory;
 mod normalize;
 mod product;
 
+use cudarc::driver::result;
+use std::ffi::{CStr, c_char, c_void};
+
 /// The oldest CUDA that a driver has to know, as the driver counts: 1000 for a version, 10 for what is after the point.
 const OLDEST: i32 = 12_000;
 
@@ -24,6 +27,8 @@ unsafe extern "C" {
     fn cuInit(flags: u32) -> u32;
     fn cuDriverGetVersion(version: *mut i32) -> u32;
     fn cuDeviceGetCount(count: *mut i32) -> u32;
+    fn cuDeviceGetName(name: *mut c_char, length: i32, device: i32) -> u32;
+    fn cublasGetVersion_v2(handle: *mut c_void, version: *mut i32) -> u32;
 }
 
 /// Makes CUDA's libraries ready to be called, and a card.
@@ -42,6 +47,7 @@ pub fn ready() -> Result<(), String> {
             Err(format!("NVIDIA's driver knows CUDA {}, and {} is needed", old(version), old(OLDEST)))
         }
         [_, 0, 0] if count > 0 => Ok(()),
+        [_, 0, 0] => Err("there is no NVIDIA card that the driver can use".into()),
         [_, code, other] => Err(told(if code == 0 { other } else { code })),
     }
 }
@@ -59,10 +65,39 @@ pub fn capability() -> Option<(i32, i32)> {
     kernels::capability(&engine::engine().ok()?.device).ok()
 }
 
+/// What the same bits depend on, once the card is open: its name, its compute capability, and the versions of its driver
+/// (the newest CUDA it knows) and of cuBLAS.
+pub fn description() -> Option<[String; 4]> {
+    let engine = engine::engine().ok()?;
+    let mut name = [0u8; 256];
+    let (major, minor) = kernels::capability(&engine.device).ok()?;
+    let (mut driver, mut cublas) = (0, 0);
+    // SAFETY: as the libraries declare them; the numbers are this function's own.
+    unsafe {
+        cuDeviceGetName(name.as_mut_ptr().cast(), 255, 0);
+        cuDriverGetVersion(&mut driver);
+        cublasGetVersion_v2(engine.blas.handle().cast(), &mut cublas);
+    }
+    let name = CStr::from_bytes_until_nul(&name).ok()?.to_string_lossy().into_owned();
+    Some([
+        name,
+        format!("{major}.{minor}"),
+        format!("{}.{}", driver / 1000, driver % 1000 / 10),
+        cublas.to_string(),
+    ])
+}
+
+/// Gives back the memory that operations have worked in.
+pub fn release() {
+    if let Ok(engine) = engine::engine() {
+        engine.pool.clear();
+    }
+}
+
 /// The card's memory, once it is open: what is free, and all, in bytes.
 pub fn memory() -> Option<(u64, u64)> {
     engine::engine().ok()?;
-    let (free, total) = cudarc::driver::result::mem_get_info().ok()?;
+    let (free, total) = result::mem_get_info().ok()?;
     Some((free as u64, total as u64))
 }
 

@@ -225,7 +225,7 @@ pub fn products(
             to.apart as i64,
             times as i32,
             compute,
-            sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT_TENSOR_OP,
+            sys::cublasGemmAlgo_t::CUBLAS_GEMM_DFALT,
         )?;
     }
     Ok(())
