@@ -219,13 +219,17 @@ pub fn trials() -> Vec<Trial> {
                 let ours = outcome(&device, case, size, false);
                 let composed = outcome(&processor, case, size, true);
                 close(&ours, &composed, 5e-5, &(case, size))?;
-                for order in ["backward", "shuffled", "forward"] {
+                for order in ["backward", "shuffled"] {
                     in_order(order);
                     if ours != outcome(&device, case, size, false) {
                         return Err(format!("{case:?} {size:?}, {order}: another time, other bits").into());
                     }
                 }
-                for (precision, tolerance) in [(Precision::Tf32, 5e-3), (Precision::Bf16, 4e-2)] {
+                in_order("forward");
+                let rounded = [(Precision::Bf16, 4e-2), (Precision::Tf32, 5e-3)];
+                // TF32 goes the way of f32: one size tells.
+                let rounded = if size == SIZES[1] { &rounded[..] } else { &rounded[..1] };
+                for &(precision, tolerance) in rounded {
                     let rounded = || outcome(&device, case, size, false);
                     let rounded = <Cuda as Backend>::with_precision(precision, rounded);
                     close(&rounded, &composed, tolerance, &(case, size, precision))?;

@@ -22,6 +22,9 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
+/// Probes take most of the time on an emulated card: at the beginning and the end is enough.
+const RARELY: &str = "training.checkpoints.steps=100";
+
 /// The losses of a run.
 fn losses(bench: &Bench, run: &str) -> Vec<f64> {
     let metrics = String::from_utf8(bench.read(&format!("runs/{run}/metrics.jsonl"))).unwrap();
@@ -54,7 +57,7 @@ fn hundred_steps() -> Result<(), Failed> {
     let bench = Bench::new();
     for device in ["cuda", "cpu"] {
         let (on, steps) = (format!("training.device={device}"), "training.steps=100");
-        train(&bench, device, &[&on, steps, "training.checkpoints.steps=100"]);
+        train(&bench, device, &[&on, steps, RARELY]);
     }
     close(&losses(&bench, "cuda"), &losses(&bench, "cpu"), 2e-3, "a hundred steps")
 }
@@ -88,7 +91,11 @@ fn resumed() -> Result<(), Failed> {
 fn precisions() -> Result<(), Failed> {
     let bench = Bench::new();
     for precision in ["f32", "tf32", "bf16"] {
-        train(&bench, precision, &["training.device=cuda", &format!("training.precision={precision}")]);
+        train(
+            &bench,
+            precision,
+            &["training.device=cuda", RARELY, &format!("training.precision={precision}")],
+        );
     }
     let f32 = losses(&bench, "f32");
     for (precision, tolerance) in [("tf32", 3e-3), ("bf16", 3e-2)] {
@@ -103,8 +110,8 @@ fn precisions() -> Result<(), Failed> {
 
 fn micro_batches() -> Result<(), Failed> {
     let bench = Bench::new();
-    train(&bench, "whole", &["training.device=cuda"]);
-    train(&bench, "split", &["training.device=cuda", "training.micro_batch_size=3"]);
+    train(&bench, "whole", &["training.device=cuda", RARELY]);
+    train(&bench, "split", &["training.device=cuda", RARELY, "training.micro_batch_size=3"]);
     close(&losses(&bench, "split"), &losses(&bench, "whole"), 1e-3, "micro-batches")
 }
 
@@ -183,7 +190,8 @@ fn elsewhere() -> Result<(), Failed> {
 
 fn settled() -> Result<(), Failed> {
     let bench = Bench::new();
-    let sets = ["--set", "training.micro_batch_size=auto", "--set", "training.batch_size=64"];
+    let sets =
+        ["--set", "training.micro_batch_size=auto", "--set", "training.batch_size=64", "--set", RARELY];
     let run = [&["run", "tiny.toml", "--quiet", "--device", "cuda"][..], &sets].concat();
     let (code, said) = emulated(&bench, "INDHEAD_EMULATOR_MEMORY", "9000000", &run);
     let plan = String::from_utf8(bench.read("runs/tiny/plan.toml")).unwrap();
