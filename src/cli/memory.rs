@@ -4,6 +4,7 @@ use super::{Failure, Outcome, device};
 use crate::error::Result;
 use crate::model::cost::{countable, sequences_at_once, training_bytes};
 use crate::ops::Precision;
+use crate::ops::card::COUNTED;
 use crate::plan::Plan;
 
 /// Refuses a plan that needs more memory than there is, as far as both are known, or products that the device has not.
@@ -28,7 +29,7 @@ pub fn check(plan: &Plan, beside: usize) -> Outcome {
     };
     let what = match () {
         _ if !countable(plan, name, at_once)? => format!(
-            "`{}` has more than 2147483648 numbers in one place on a card, which is as far as its kernels count",
+            "`{}` has {COUNTED} numbers or more in one place on a card, and its kernels do not count so far",
             plan.name
         ),
         _ if needed > free => {

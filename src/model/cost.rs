@@ -83,7 +83,7 @@ pub fn countable(plan: &Plan, device: &str, at_once: usize) -> Result<bool> {
     let widest = block_costs(plan)?.iter().map(|cost| cost.worked).max().unwrap_or(0);
     let widest = widest.max(plan.architecture.d_model);
     let table = plan.architecture.d_model * plan.d_vocab().next_multiple_of(8);
-    Ok(device == "cpu" || (tokens * widest).max(table) < 1 << 31)
+    Ok(device == "cpu" || (tokens * widest).max(table) < card::COUNTED)
 }
 
 /// Sequences that a step takes at a time on a device that has so many bytes for it, where that is known.

@@ -1,5 +1,7 @@
 //! What exists at a time on a card, said here so that memory can be planned where there is none.
 
+/// What kernels count to: numbers in one place are fewer, with room for a stride in 32 bits.
+pub const COUNTED: usize = 1 << 31;
 /// Logits, at most about: so many that the unembedding, read and written for every chunk, is little beside them.
 const LOGITS: usize = 256 << 20;
 /// Scores of attention, at most about.

@@ -4,6 +4,7 @@
 //! write those that were just made and have no other holder. Gradients are handed out as they are.
 
 use super::engine::engine;
+use crate::ops::card::COUNTED;
 use cudarc::driver::{CudaDevice, CudaSlice, DeviceRepr, DeviceSlice, DriverError, sys};
 use dfdx::prelude::*;
 use std::collections::BTreeMap;
@@ -24,9 +25,8 @@ impl Address {
     }
 }
 
-/// Kernels count in 32 bits, with room for a stride.
 fn countable(numbers: usize) -> Result<()> {
-    if numbers < 1 << 31 { Ok(()) } else { Err(refused(sys::CUresult::CUDA_ERROR_INVALID_VALUE)) }
+    if numbers < COUNTED { Ok(()) } else { Err(refused(sys::CUresult::CUDA_ERROR_INVALID_VALUE)) }
 }
 
 fn refused(code: sys::CUresult) -> CudaError {

@@ -104,7 +104,7 @@ pub fn memory() -> Option<(u64, u64)> {
 /// A code of the driver's (`CUresult`), in words.
 fn told(code: u32) -> String {
     let words = match code {
-        0 | 100 => "there is no NVIDIA card that the driver can use",
+        100 => "there is no NVIDIA card that the driver can use",
         35 => "NVIDIA's driver is too old",
         46 => "the card is used by another process alone",
         101 => "there is no such NVIDIA card",
